@@ -1,0 +1,119 @@
+#include "core/base/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the file and what is known of it */
+static int log_fd = STDERR_FILENO;
+static char log_path[PATH_MAX];
+static size_t log_max, log_size;
+static int level_set = -1;
+
+void log_set_level(enum log_level level)
+{
+	__atomic_store_n(&level_set, (int)level, __ATOMIC_RELAXED);
+}
+
+static int level_now(void)
+{
+	int level = __atomic_load_n(&level_set, __ATOMIC_RELAXED);
+	const char *debug;
+
+	if (level >= 0)
+		return level;
+	debug = getenv("HRFS_DEBUG");
+	level = debug && *debug ? LOG_DEBUG : LOG_INFO;
+	log_set_level((enum log_level)level);
+	return level;
+}
+
+static int open_log(const char *path, size_t *size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	*size = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
+	return fd;
+}
+
+int log_to_file(const char *path, size_t max_bytes)
+{
+	size_t size;
+	int fd;
+
+	if (strlen(path) + 3 > sizeof(log_path))
+		return -ENAMETOOLONG;
+	fd = open_log(path, &size);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&lock);
+	if (log_fd != STDERR_FILENO)
+		close(log_fd);
+	log_fd = fd;
+	log_size = size;
+	log_max = max_bytes;
+	strcpy(log_path, path);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+/* With the lock held. Where anything fails the old file goes on: a log line is not worth more. */
+static void rotate(void)
+{
+	char old[PATH_MAX + 3];
+	size_t size;
+	int fd;
+
+	snprintf(old, sizeof(old), "%s.1", log_path);
+	if (rename(log_path, old))
+		return;
+	fd = open_log(log_path, &size);
+	if (fd < 0)
+		return;
+	close(log_fd);
+	log_fd = fd;
+	log_size = size;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	int saved = errno;
+	char line[1024];
+	struct timespec now;
+	struct tm tm;
+	size_t len;
+	va_list args;
+	int n;
+
+	if ((int)level > level_now())
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	len = strftime(line, sizeof(line), "%F %T", &tm);
+	len += (size_t)snprintf(line + len, sizeof(line) - len, ".%03ld %s ", now.tv_nsec / 1000000,
+				names[level]);
+	va_start(args, format);
+	n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	va_end(args);
+	if (n > 0)
+		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
+	line[len++] = '\n';
+	pthread_mutex_lock(&lock);
+	if (log_max && log_size + len > log_max)
+		rotate();
+	if (write(log_fd, line, len) == (ssize_t)len)
+		log_size += len;
+	pthread_mutex_unlock(&lock);
+	errno = saved;
+}

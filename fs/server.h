@@ -1,0 +1,27 @@
+/*
+ * The socket of a mount: Watchman's protocol with commands of our own (docs/architecture.md). A loop
+ * of its own in a thread of its own; slow answers are made on libuv's thread pool.
+ */
+#pragma once
+#include "core/change.h"
+#include "core/journal.h"
+#include <sys/types.h>
+
+struct server_options {
+	const char *socket_path; /* made 0600 (0666 with allow_other), its directory 0700 (root: 0755) */
+	const char *mountpoint;	 /* absolute; the root of every answer */
+	const char *source;	 /* absolute path of the lower, as the user named it */
+	int root_fd;		 /* O_PATH of the lower's root, borrowed */
+	uid_t owner;
+	bool allow_other;
+	int64_t start_time; /* Unix seconds; with keeper_pid the identity of the journal in clocks */
+	pid_t keeper_pid;
+	struct journal *journal;
+	void (*status)(void *json_object); /* adds what the mount knows of itself to hrfs-status (a json_t *) */
+	void (*detach)(void); /* hrfs-detach: the keeper is to unmount lazily */
+};
+
+int server_start(const struct server_options *o);
+void server_stop(void);
+/* Hands a settled batch to the loop (copied). Called by the settling thread. */
+void server_batch(const struct batch *batch);
