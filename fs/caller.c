@@ -1,0 +1,84 @@
+#include "fs/caller.h"
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static _Thread_local struct {
+	mode_t umask;
+	bool changed; /* file system ids are not the daemon's own */
+	struct __user_cap_data_struct caps[2];
+} me;
+
+bool caller_privileged(void)
+{
+	return geteuid() == 0;
+}
+
+static int capabilities_get(struct __user_cap_data_struct caps[static 2])
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+	return syscall(SYS_capget, &head, caps) ? -errno : 0;
+}
+
+static int capabilities_set(const struct __user_cap_data_struct caps[static 2])
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+	return syscall(SYS_capset, &head, caps) ? -errno : 0;
+}
+
+int caller_thread_init(void)
+{
+	if (unshare(CLONE_FS))
+		return -errno;
+	me.umask = 0;
+	umask(0);
+	return caller_privileged() ? capabilities_get(me.caps) : 0;
+}
+
+/*
+ * Leaving uid 0 takes the rights over files away, also those to walk to where the file is to be made:
+ * the kernel has already decided that the caller may (default_permissions), with all of the caller's
+ * groups, which are not ours.
+ */
+static void become(uid_t uid, gid_t gid)
+{
+	struct __user_cap_data_struct caps[2];
+
+	setfsgid(gid);
+	setfsuid(uid);
+	if (uid == 0 || capabilities_get(caps))
+		return;
+	caps[0].effective |= 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH;
+	capabilities_set(caps);
+}
+
+void caller_enter(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	if (ctx->umask != me.umask) {
+		me.umask = ctx->umask;
+		umask(ctx->umask);
+	}
+	if (!caller_privileged() || (ctx->uid == 0 && ctx->gid == 0))
+		return;
+	become(ctx->uid, ctx->gid);
+	me.changed = true;
+}
+
+void caller_leave(void)
+{
+	if (!me.changed)
+		return;
+	setfsuid(0);
+	setfsgid(0);
+	capabilities_set(me.caps);
+	me.changed = false;
+}

@@ -1,0 +1,15 @@
+/*
+ * Creating as somebody else: a root daemon makes files under the caller's user, group and umask, each
+ * of them a property of the calling thread alone. Request threads only.
+ */
+#pragma once
+#include "fs/fuse.h"
+#include <stdbool.h>
+
+/* Once in each request thread, before the first request. 0 or -errno */
+int caller_thread_init(void);
+/* From here to caller_leave() new files are the caller's. */
+void caller_enter(fuse_req_t req);
+void caller_leave(void);
+/* The daemon may act as others (it runs as root). */
+bool caller_privileged(void);

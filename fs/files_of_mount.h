@@ -1,0 +1,9 @@
+/* The socket's, the log's and the description's places of one mount. The keeper's thread only. */
+#pragma once
+#include "core/base/buf.h"
+#include "fs/shared.h"
+#include <sys/types.h>
+
+/* fills in the paths; leftovers of a dead mount with the same number are removed. 0, or -errno with *error */
+int files_of_mount_prepare(struct worker_config *c, dev_t dev, struct buf *error);
+void files_of_mount_remove(const struct worker_config *c);

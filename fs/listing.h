@@ -1,0 +1,30 @@
+/*
+ * Cookies for the entries of a directory, where the lower's own do not survive that it is opened
+ * again: a table of names per directory, a name's place in it being its cookie. Never used for
+ * another name until the kernel forgets the directory. Any thread.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct listing;
+
+struct listing_entry {
+	char *name; /* owned by the listing */
+	ino_t ino;
+	unsigned char type; /* DT_* */
+	bool present;
+};
+
+struct listing *listing_new(void);
+void listing_free(struct listing *l);
+/* Reads the directory (O_RDONLY, from its start) anew. 0 or -errno */
+int listing_refresh(struct listing *l, int fd);
+/*
+ * Calls fn with each present entry behind the cookie `after` and with the entry's own cookie, until it
+ * answers false. fn runs under the listing's lock.
+ */
+void listing_each(struct listing *l, uint64_t after,
+		  bool (*fn)(const struct listing_entry *e, uint64_t cookie, void *arg), void *arg);

@@ -1,0 +1,304 @@
+#include "fs/lower.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define LOOK_UP_TRIES 16
+
+static dev_t root_dev;
+static bool by_name; /* the lower's inode numbers cannot be trusted */
+
+void lower_set_root(dev_t dev, bool identity_by_name)
+{
+	root_dev = dev;
+	by_name = identity_by_name;
+}
+
+static ino_t shown_inode(dev_t dev, ino_t ino)
+{
+	uint64_t h;
+
+	if (dev == root_dev)
+		return ino;
+	h = (ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15ULL;
+	return (h ^ h >> 31) | 1UL << 63; /* apart from the root device's own */
+}
+
+static void stat_of(const struct statx *x, struct stat *st)
+{
+	*st = (struct stat){
+		.st_dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+		.st_ino = x->stx_ino,
+		.st_mode = x->stx_mode,
+		.st_nlink = x->stx_nlink,
+		.st_uid = x->stx_uid,
+		.st_gid = x->stx_gid,
+		.st_rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
+		.st_size = (off_t)x->stx_size,
+		.st_blksize = x->stx_blksize,
+		.st_blocks = (blkcnt_t)x->stx_blocks,
+		.st_atim = { x->stx_atime.tv_sec, x->stx_atime.tv_nsec },
+		.st_mtim = { x->stx_mtime.tv_sec, x->stx_mtime.tv_nsec },
+		.st_ctim = { x->stx_ctime.tv_sec, x->stx_ctime.tv_nsec },
+	};
+}
+
+int lower_identify(int dirfd, const char *name, struct identity *is, struct stat *st)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT;
+	struct statx x;
+
+	if (statx(dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &x))
+		return -errno;
+	stat_of(&x, st);
+	*is = (struct identity){ .dev = st->st_dev, .ino = st->st_ino, .type = st->st_mode & S_IFMT };
+	if (x.stx_mask & STATX_BTIME)
+		is->birth_ns = x.stx_btime.tv_sec * 1000000000LL + x.stx_btime.tv_nsec;
+	st->st_ino = shown_inode(st->st_dev, st->st_ino);
+	return 0;
+}
+
+const char *fd_path(int fd, char text[static FD_PATH_SIZE])
+{
+	snprintf(text, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	return text;
+}
+
+/* ---- where a node is ---- */
+
+/* The n-th name of the node and its directory's id; -ENOENT when it has no more. */
+static int nth_name(node_id id, unsigned n, struct identity *is, char *name, node_id *dir)
+{
+	struct node *node;
+	uint32_t r;
+	int result = -ENOENT;
+
+	pthread_mutex_lock(&table_lock);
+	node = table_node(id);
+	if (!node) {
+		result = -ESTALE;
+		goto out;
+	}
+	*is = node->is;
+	for (r = node->names; r && n; n--)
+		r = table_name(r)->next_of_node;
+	if (r) {
+		memcpy(name, table_name(r)->text, table_name(r)->len + 1UL);
+		*dir = table_id(table_at(table_name(r)->dir));
+		result = 0;
+	}
+out:
+	pthread_mutex_unlock(&table_lock);
+	return result;
+}
+
+/* A node without a name: through the descriptor that was taken when it lost the last one. */
+static int find_victim(node_id id, struct place *p, struct stat *st)
+{
+	struct identity is;
+	struct stat own;
+	struct node *n;
+	int fd = -1;
+	int r;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (id == NODE_ROOT)
+		fd = fcntl(dirs_root(), F_DUPFD_CLOEXEC, 0);
+	else if (n && table_local(table_index(n))->victim_fd >= 0)
+		fd = fcntl(table_local(table_index(n))->victim_fd, F_DUPFD_CLOEXEC, 0);
+	pthread_mutex_unlock(&table_lock);
+	if (fd < 0)
+		return -ESTALE;
+	r = lower_identify(fd, "", &is, st ? st : &own);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*p = (struct place){ .own_fd = fd };
+	return 0;
+}
+
+int lower_find(node_id id, struct place *p, struct stat *st)
+{
+	struct identity want, is;
+	struct stat own;
+	node_id dir;
+	int error = -ESTALE;
+
+	*p = (struct place){ .own_fd = -1 };
+	for (unsigned n = 0; id != NODE_ROOT; n++) {
+		int r = nth_name(id, n, &want, p->name, &dir);
+
+		if (r == -ESTALE)
+			return r;
+		if (r < 0)
+			break;
+		r = dirs_get(dir, &p->dir);
+		if (r == 0)
+			r = lower_identify(p->dir->fd, p->name, &is, st ? st : &own);
+		if (r == 0 && (by_name || identity_equal(&is, &want)))
+			return 0;
+		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+			error = r; /* EACCES, EIO: worth telling, unless another name leads there */
+		dirs_put(take_ptr(p->dir));
+	}
+	return find_victim(id, p, st) == 0 ? 0 : error;
+}
+
+int place_fd(const struct place *p)
+{
+	return p->dir ? p->dir->fd : p->own_fd;
+}
+
+void place_done(struct place *p)
+{
+	dirs_put(p->dir);
+	if (p->own_fd >= 0)
+		close(p->own_fd);
+	*p = (struct place){ .own_fd = -1 };
+}
+
+int node_stat(node_id id, struct stat *st)
+{
+	AUTO_PLACE p = { .own_fd = -1 };
+
+	return lower_find(id, &p, st);
+}
+
+/*
+ * O_PATH first, then the object itself through it: what is opened is what was compared, and a fifo
+ * or a device that took the name meanwhile is never opened.
+ */
+int node_open(node_id id, int flags)
+{
+	struct place p;
+	struct identity is, want;
+	struct stat st;
+	struct node *n;
+	char path[FD_PATH_SIZE];
+	int fd, r;
+
+	r = lower_find(id, &p, NULL);
+	if (r < 0)
+		return r;
+	if (!p.dir) {
+		fd = p.own_fd;
+		p.own_fd = -1;
+	} else {
+		fd = openat(p.dir->fd, p.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	place_done(&p);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	want = n ? n->is : (struct identity){ 0 };
+	pthread_mutex_unlock(&table_lock);
+	r = lower_identify(fd, "", &is, &st);
+	if (r == 0 && !by_name && !identity_equal(&is, &want))
+		r = -ESTALE;
+	if (r == 0 && (flags & O_DIRECTORY) && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	if (r == 0 && (flags & O_PATH))
+		return fd;
+	if (r == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		r = -EINVAL;
+	if (r == 0) {
+		r = open(fd_path(fd, path), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (r < 0)
+			r = -errno;
+	}
+	close(fd);
+	return r;
+}
+
+/* ---- looking up ---- */
+
+/* -EAGAIN: the directory's names have changed since `version`, what was seen may be old. */
+static int enter(node_id dir, uint32_t version, const char *name, const struct identity *is, unsigned lookups,
+		 node_id *id)
+{
+	struct node *d, *n;
+	int r = -ESTALE;
+
+	pthread_mutex_lock(&table_lock);
+	d = table_node(dir);
+	if (!d)
+		goto out;
+	if (d->version != version) {
+		r = -EAGAIN;
+		goto out;
+	}
+	n = by_name ? table_child(table_index(d), name) : NULL;
+	if (n && n->is.type != is->type)
+		n = NULL;
+	if (!n)
+		n = table_by_identity(is);
+	if (!n)
+		n = table_new(is);
+	r = n ? table_add_name(n, table_index(d), name) : -ENOMEM;
+	if (r == 0) {
+		n->lookups += lookups;
+		*id = table_id(n);
+	} else if (n) {
+		table_collect(n);
+	}
+out:
+	pthread_mutex_unlock(&table_lock);
+	return r;
+}
+
+static int version_of(node_id dir, uint32_t *version)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(dir);
+	if (n)
+		*version = n->version;
+	pthread_mutex_unlock(&table_lock);
+	return n ? 0 : -ESTALE;
+}
+
+int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, struct stat *st)
+{
+	struct identity is;
+	struct dirfd *d;
+	uint32_t version;
+	int r = dirs_get(dir, &d);
+
+	if (r < 0)
+		return r;
+	/* The kernel looks names up again without the directory's lock: a rename may pass in between. */
+	for (int i = 0; i < LOOK_UP_TRIES; i++) {
+		r = version_of(dir, &version);
+		if (r == 0)
+			r = lower_identify(d->fd, name, &is, st);
+		if (r == 0)
+			r = enter(dir, version, name, &is, lookups, id);
+		if (r != -EAGAIN)
+			break;
+	}
+	dirs_put(d);
+	return r;
+}
+
+/* ---- names and paths, for those who observe ---- */
+
+node_id node_child(node_id dir, const char *name)
+{
+	struct node *d, *n;
+	node_id id;
+
+	pthread_mutex_lock(&table_lock);
+	d = table_node(dir);
+	n = d ? table_child(table_index(d), name) : NULL;
+	id = n ? table_id(n) : 0;
+	pthread_mutex_unlock(&table_lock);
+	return id;
+}

@@ -1,0 +1,35 @@
+/*
+ * The backing directory, by dirfd: how nodes are reached on it. Any thread; nothing here holds a lock
+ * during a system call. Errors are the lower's own, as -errno.
+ */
+#pragma once
+#include "fs/dirs.h"
+#include "fs/table.h"
+#include <sys/stat.h>
+
+/* Where an object is: (dir->fd, name), verified when it was found. */
+struct place {
+	struct dirfd *dir; /* NULL: own_fd is the object itself and name is "" */
+	int own_fd;
+	char name[NAME_MAX + 1];
+};
+
+/* What (dirfd, name) is now; "": dirfd itself. st_ino is as the mount shows it. 0 or -errno */
+int lower_identify(int dirfd, const char *name, struct identity *is, struct stat *st);
+/* The device of the root: inode numbers of others are made unlike its own. */
+void lower_set_root(dev_t dev, bool identity_by_name);
+
+/* A place where the node is now, with its attributes (st may be NULL). -ESTALE: nowhere known. */
+int lower_find(node_id id, struct place *p, struct stat *st);
+int place_fd(const struct place *p);
+void place_done(struct place *p);
+#define AUTO_PLACE AUTO_DONE(place) struct place
+
+/*
+ * Looks a name up, enters it into the table and takes `lookups` references for the kernel.
+ * 0 with *id and *st, or -errno.
+ */
+int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, struct stat *st);
+/* "/proc/self/fd/N", for calls that take no O_PATH descriptor */
+#define FD_PATH_SIZE 32
+const char *fd_path(int fd, char text[static FD_PATH_SIZE]);

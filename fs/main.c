@@ -1,0 +1,24 @@
+/* hrfs-fs: one for each mount, a keeper and its worker. */
+#include "fs/keeper.h"
+#include "fs/ready.h"
+#include "fs/session.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	AUTO_BUF error = { 0 };
+	struct options o;
+
+	if (argc == 4 && strcmp(argv[1], "--worker") == 0)
+		return session_main(atoi(argv[2]), atoi(argv[3]));
+	if (options_parse(&o, argc, argv, &error) < 0) {
+		if (o.ready_fd >= 0)
+			ready_failed(o.ready_fd, -EINVAL, error.data);
+		else
+			fprintf(stderr, "hrfs-fs: %s\n", error.data);
+		return 2;
+	}
+	return keeper_main(&o);
+}

@@ -1,0 +1,114 @@
+/* From nodes to paths: what the observer, the journal and people speak of. */
+#include "fs/table.h"
+#include <errno.h>
+#include <string.h>
+
+#define DEPTH_MAX 65536 /* a chain of names that is longer is a circle, made by changes behind the mount */
+
+static void reverse(char *from, size_t len)
+{
+	for (size_t i = 0; i < len / 2; i++) {
+		char c = from[i];
+
+		from[i] = from[len - 1 - i];
+		from[len - 1 - i] = c;
+	}
+}
+
+/* Puts a name backwards, so that the whole, turned round at the end, reads forwards. */
+static int put_reversed(struct buf *out, const char *text, size_t len)
+{
+	int r = out->len ? buf_putc(out, '/') : 0;
+
+	if (r == 0)
+		r = buf_put(out, text, len);
+	if (r == 0)
+		reverse(out->data + out->len - len, len);
+	return r;
+}
+
+/* With table_lock: the path that ends in this name. */
+static int path_of_name(uint32_t reference, struct buf *out)
+{
+	int r = 0;
+
+	buf_truncate(out, 0);
+	for (unsigned depth = 0; r == 0 && reference; depth++) {
+		struct name *c = table_name(reference);
+
+		if (depth == DEPTH_MAX)
+			return -ELOOP;
+		r = put_reversed(out, c->text, c->len);
+		if (c->dir == NODE_ROOT)
+			break;
+		reference = table_at(c->dir)->names;
+		if (!reference)
+			return -ENOENT; /* a directory above has been removed */
+	}
+	if (r == 0)
+		reverse(out->data, out->len);
+	return r;
+}
+
+static int path_of(node_id id, struct buf *out)
+{
+	struct node *n = table_node(id);
+
+	if (!n)
+		return -ESTALE;
+	if (id == NODE_ROOT) {
+		buf_truncate(out, 0);
+		return buf_put(out, "", 0);
+	}
+	return n->names ? path_of_name(n->names, out) : -ENOENT;
+}
+
+int node_path(node_id id, struct buf *out)
+{
+	int r;
+
+	pthread_mutex_lock(&table_lock);
+	r = path_of(id, out);
+	pthread_mutex_unlock(&table_lock);
+	return r;
+}
+
+int node_child_path(node_id dir, const char *name, struct buf *out)
+{
+	int r = node_path(dir, out);
+
+	if (r == 0 && out->len)
+		r = buf_putc(out, '/');
+	return r < 0 ? r : buf_puts(out, name);
+}
+
+/* The paths are collected under the lock and told without it. */
+static int collect_paths(node_id id, struct buf *all)
+{
+	AUTO_BUF path = { 0 };
+	struct node *n = table_node(id);
+	int r = 0;
+
+	if (!n)
+		return -ESTALE;
+	if (id == NODE_ROOT)
+		return buf_putc(all, '\0');
+	for (uint32_t ref = n->names; r == 0 && ref; ref = table_name(ref)->next_of_node) {
+		if (path_of_name(ref, &path) == 0)
+			r = buf_put(all, path.data, path.len + 1);
+	}
+	return r;
+}
+
+int node_each_path(node_id id, int (*fn)(const char *path, void *arg), void *arg)
+{
+	AUTO_BUF all = { 0 };
+	int r;
+
+	pthread_mutex_lock(&table_lock);
+	r = collect_paths(id, &all);
+	pthread_mutex_unlock(&table_lock);
+	for (size_t at = 0; r == 0 && at < all.len; at += strlen(all.data + at) + 1)
+		r = fn(all.data + at, arg);
+	return r;
+}

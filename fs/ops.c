@@ -1,0 +1,160 @@
+/* What all operations share, those without a file of their own, and the table of them. */
+#include "fs/ops.h"
+#include "core/base/log.h"
+#include "fs/lower.h"
+#include <errno.h>
+
+struct ops_options ops_options;
+
+void reply_error(fuse_req_t req, int error)
+{
+	fuse_reply_err(req, -error);
+}
+
+struct observe_op observe_of(fuse_req_t req, enum observe_kind kind)
+{
+	return (struct observe_op){ .kind = kind, .tid = fuse_req_ctx(req)->pid };
+}
+
+/* With table_lock. Recorded, so that whoever finds a request half-done can take it back. */
+static void set_lookups(struct node *n, uint64_t lookups)
+{
+	struct count_change *c = &lane_current()->change;
+
+	c->node = table_id(n);
+	c->before = n->lookups;
+	c->phase = 1;
+	n->lookups = lookups;
+	c->phase = 2;
+}
+
+static void forget_one(node_id id, uint64_t count)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n && id != NODE_ROOT) {
+		set_lookups(n, n->lookups > count ? n->lookups - count : 0);
+		table_collect(n);
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t count)
+{
+	forget_one(id, count);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++) {
+		forget_one(forgets[i].ino, forgets[i].nlookup);
+		lane_current()->change.done = (uint32_t)i + 1;
+	}
+	fuse_reply_none(req);
+}
+
+void reply_entry(fuse_req_t req, node_id dir, const char *name)
+{
+	struct fuse_entry_param e = {
+		.attr_timeout = ops_options.timeout_s,
+		.entry_timeout = ops_options.timeout_s,
+	};
+	node_id id;
+	int r = lower_look_up(dir, name, 1, &id, &e.attr);
+
+	if (r < 0) {
+		reply_error(req, r);
+		return;
+	}
+	e.ino = id;
+	e.generation = id >> 32;
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		forget_one(id, 1); /* the caller was killed meanwhile: nobody took the reference */
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	struct fuse_entry_param e = {
+		.attr_timeout = ops_options.timeout_s,
+		.entry_timeout = ops_options.timeout_s,
+	};
+	node_id id = 0;
+	int r = lower_look_up(dir, name, 1, &id, &e.attr);
+
+	if (r == -ENOENT) { /* absent is an answer, and cached like others */
+		fuse_reply_entry(req, &e);
+		return;
+	}
+	if (r < 0) {
+		reply_error(req, r);
+		return;
+	}
+	e.ino = id;
+	e.generation = id >> 32;
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		forget_one(id, 1);
+}
+
+/*
+ * ENOSYS, once: the kernel opens without asking from then on, and no open file has state here. An
+ * operation left out of the table would not do, libfuse answers success for it.
+ */
+static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, ENOSYS);
+}
+
+static void op_init(void *data, struct fuse_conn_info *conn)
+{
+	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_DONT_MASK | FUSE_CAP_READDIRPLUS |
+			FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_DIO;
+
+	/*
+	 * Not wanted: ATOMIC_O_TRUNC (without OPEN the truncation would be lost), the writeback cache
+	 * (every write must be seen), locks (the kernel's own do), READDIRPLUS_AUTO (always is better:
+	 * a listing is followed by stats).
+	 */
+	conn->want = want & conn->capable;
+	conn->max_write = MAX_WRITE;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	conn->time_gran = 1;
+	log_debug("event=init capable=%#x want=%#x", conn->capable, conn->want);
+}
+
+const struct fuse_lowlevel_ops ops_table = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.statfs = op_statfs,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
+	.open = op_open,
+	.opendir = op_open,
+	.read = op_read,
+	.write = op_write,
+	.fsync = op_fsync,
+	.fallocate = op_fallocate,
+	.copy_file_range = op_copy_file_range,
+	.lseek = op_lseek,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.fsyncdir = op_fsyncdir,
+	.create = op_create,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.link = op_link,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+};

@@ -1,0 +1,174 @@
+#include "fs/files.h"
+#include "fs/lower.h"
+#include "fs/ops.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* One for each lane, made at its first READ. */
+static char *read_buffers[LANES_MAX];
+
+void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	char **buffer = &read_buffers[lane_current() - shared->lanes];
+	AUTO_FILE f = NULL;
+	ssize_t n;
+	int r;
+
+	if (!*buffer)
+		*buffer = malloc(MAX_WRITE);
+	r = *buffer ? files_get(id, false, &f) : -ENOMEM;
+	if (r < 0) {
+		reply_error(req, r);
+		return;
+	}
+	n = pread(f->fd, *buffer, size < MAX_WRITE ? size : MAX_WRITE, offset);
+	if (n < 0)
+		reply_error(req, -errno);
+	else
+		fuse_reply_buf(req, *buffer, (size_t)n);
+}
+
+int clear_set_ids(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	/* setgid without group execution is not a right but mandatory locking: it stays, as on ext4 */
+	if (!(st.st_mode & S_ISUID) && (st.st_mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
+		return 0;
+	st.st_mode &= ~(mode_t)S_ISUID;
+	if (st.st_mode & S_IXGRP)
+		st.st_mode &= ~(mode_t)S_ISGID;
+	return fchmod(fd, st.st_mode & 07777) ? -errno : 0;
+}
+
+/*
+ * O_APPEND comes with an offset from the size that the kernel remembers. Where the lower's end is
+ * elsewhere, somebody else has written: the true end is there.
+ */
+static int true_end(int fd, struct observe_op *op, bool *moved)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	*moved = op->append && op->offset != (uint64_t)st.st_size;
+	if (*moved) {
+		op->offset = (uint64_t)st.st_size;
+		lane_current()->intent.offset = op->offset;
+	}
+	op->append = op->offset >= (uint64_t)st.st_size;
+	return 0;
+}
+
+static ssize_t write_all(int fd, const char *data, size_t size, off_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pwrite(fd, data + done, size - done, offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return done ? (ssize_t)done : -errno;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	const struct fuse_write_in *in = request_argument();
+	struct observe_op op = observe_of(req, OBSERVE_WRITE);
+	AUTO_FILE f = NULL;
+	bool moved = false;
+	ssize_t n = files_get(id, true, &f);
+
+	op.node = id;
+	op.offset = (uint64_t)offset;
+	op.size = size;
+	op.append = (fi->flags & O_APPEND) && !fi->writepage;
+	if (n == 0)
+		n = true_end(f->fd, &op, &moved);
+	if (n == 0)
+		n = observe_before(&op);
+	if (n == 0) {
+		if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+			n = clear_set_ids(f->fd);
+		if (n == 0)
+			n = write_all(f->fd, data, size, (off_t)op.offset);
+		observe_after(&op, (int)n);
+	}
+	if (n < 0)
+		reply_error(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+	if (moved)
+		notify_invalidate(id);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info *fi)
+{
+	AUTO_FILE f = NULL;
+	int r = files_get(id, false, &f);
+
+	if (r == -EACCES) /* a file that may be written only */
+		r = files_get(id, true, &f);
+	if (r == 0 && (datasync ? fdatasync(f->fd) : fsync(f->fd)))
+		r = -errno;
+	reply_error(req, r);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
+{
+	struct observe_op op = observe_of(req, OBSERVE_CONTENT);
+	AUTO_FILE f = NULL;
+	int r = files_get(id, true, &f);
+
+	op.node = id;
+	if (r == 0)
+		r = observe_before(&op);
+	if (r == 0) {
+		r = fallocate(f->fd, mode, offset, len) ? -errno : 0;
+		observe_after(&op, r);
+	}
+	reply_error(req, r);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
+			off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	struct observe_op op = observe_of(req, OBSERVE_CONTENT);
+	AUTO_FILE from = NULL;
+	AUTO_FILE to = NULL;
+	ssize_t n = files_get(in, false, &from);
+
+	op.node = out;
+	if (n == 0)
+		n = files_get(out, true, &to);
+	if (n == 0)
+		n = observe_before(&op);
+	if (n == 0) {
+		n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
+		if (n < 0)
+			n = -errno;
+		observe_after(&op, n < 0 ? (int)n : 0);
+	}
+	if (n < 0)
+		reply_error(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence, struct fuse_file_info *fi)
+{
+	AUTO_FD fd = node_open(id, O_RDONLY); /* its own: a shared descriptor's offset is nobody's */
+	off_t at = fd < 0 ? -1 : lseek(fd, offset, whence);
+
+	if (at < 0)
+		reply_error(req, fd < 0 ? fd : -errno);
+	else
+		fuse_reply_lseek(req, at);
+}

@@ -1,0 +1,179 @@
+#include "core/base/buf.h"
+#include "fs/listing.h"
+#include "fs/lower.h"
+#include "fs/ops.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* One answer as it fills. */
+struct answer {
+	fuse_req_t req;
+	node_id dir;
+	bool plus;
+	char *data;
+	size_t used, size;
+};
+
+static void take_back(node_id id)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n && n->lookups) {
+		n->lookups--;
+		table_collect(n);
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* An entry with its attributes: the kernel takes a reference, as by LOOKUP. */
+static size_t add_plus(struct answer *a, const char *name, ino_t ino, unsigned char type, off_t next)
+{
+	struct fuse_entry_param e = {
+		.attr_timeout = ops_options.timeout_s,
+		.entry_timeout = ops_options.timeout_s,
+	};
+	node_id id = 0;
+	size_t need = fuse_add_direntry_plus(a->req, NULL, 0, name, NULL, 0);
+
+	if (need > a->size - a->used)
+		return need;
+	if (!is_dot(name) && lower_look_up(a->dir, name, 1, &id, &e.attr) == 0) {
+		e.ino = id;
+		e.generation = id >> 32;
+	} else {
+		/* no node: the kernel looks the name up when somebody wants it */
+		e.attr = (struct stat){ .st_ino = ino, .st_mode = (mode_t)DTTOIF(type) };
+	}
+	return fuse_add_direntry_plus(a->req, a->data + a->used, a->size - a->used, name, &e, next);
+}
+
+/* False: it did not fit, the answer is full. */
+static bool add(struct answer *a, const char *name, ino_t ino, unsigned char type, off_t next)
+{
+	struct stat st = { .st_ino = ino, .st_mode = (mode_t)DTTOIF(type) };
+	size_t need;
+
+	if (a->plus)
+		need = add_plus(a, name, ino, type, next);
+	else
+		need = fuse_add_direntry(a->req, a->data + a->used, a->size - a->used, name, &st, next);
+	if (need > a->size - a->used)
+		return false;
+	a->used += need;
+	return true;
+}
+
+static int read_by_offset(struct answer *a, int fd, off_t offset)
+{
+	char buf[8192] __attribute__((aligned(8)));
+	ssize_t n;
+
+	if (offset && lseek(fd, offset, SEEK_SET) < 0)
+		return -errno;
+	while ((n = getdents64(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			struct dirent64 *d = (struct dirent64 *)(buf + at);
+
+			if (!add(a, d->d_name, d->d_ino, d->d_type, d->d_off))
+				return 0;
+			at += d->d_reclen;
+		}
+	}
+	return n < 0 && !a->used ? -errno : 0;
+}
+
+static bool add_listed(const struct listing_entry *e, uint64_t cookie, void *arg)
+{
+	return add(arg, e->name, e->ino, e->type, (off_t)cookie);
+}
+
+/* The directory's table of cookies, made when it is first wanted. */
+static struct listing *listing_of(node_id dir)
+{
+	struct listing *made = listing_new();
+	struct listing *l = NULL;
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(dir);
+	if (n) {
+		struct local *local = table_local(table_index(n));
+
+		if (!local->listing)
+			local->listing = take_ptr(made);
+		l = local->listing;
+	}
+	pthread_mutex_unlock(&table_lock);
+	listing_free(made);
+	return l;
+}
+
+static int read_by_listing(struct answer *a, int fd, off_t offset)
+{
+	struct listing *l = listing_of(a->dir);
+	int r = 0;
+
+	if (!l)
+		return -ENOMEM;
+	if (offset == 0)
+		r = listing_refresh(l, fd);
+	if (r == 0)
+		listing_each(l, (uint64_t)offset, add_listed, a);
+	return r;
+}
+
+/* Nobody has received the answer, so nobody has taken the references in it. */
+static void take_back_all(const struct answer *a)
+{
+	for (size_t at = 0; a->plus && at < a->used;) {
+		struct fuse_direntplus *d = (struct fuse_direntplus *)(a->data + at);
+
+		if (d->entry_out.nodeid)
+			take_back(d->entry_out.nodeid);
+		at += FUSE_DIRENTPLUS_SIZE(d);
+	}
+}
+
+static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, bool plus)
+{
+	AUTO_FREE char *data = malloc(size);
+	struct answer a = { req, id, plus, data, 0, size };
+	AUTO_FD fd = data ? node_open(id, O_RDONLY | O_DIRECTORY) : -ENOMEM;
+	int r = fd < 0 ? fd : 0;
+
+	if (r == 0)
+		r = ops_options.stable_offsets ? read_by_offset(&a, fd, offset) : read_by_listing(&a, fd, offset);
+	if (r < 0)
+		reply_error(req, r);
+	else if (fuse_reply_buf(req, data, a.used) == -ENOENT)
+		take_back_all(&a);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	answer_readdir(req, id, size, offset, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	answer_readdir(req, id, size, offset, true);
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info *fi)
+{
+	AUTO_FD fd = node_open(id, O_RDONLY | O_DIRECTORY);
+	int r = fd < 0 ? fd : 0;
+
+	if (r == 0 && (datasync ? fdatasync(fd) : fsync(fd)))
+		r = -errno;
+	reply_error(req, r);
+}

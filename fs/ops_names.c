@@ -1,0 +1,201 @@
+/* Making names: create, mknod, mkdir, symlink, link. */
+#include "fs/caller.h"
+#include "fs/files.h"
+#include "fs/intent.h"
+#include "fs/lower.h"
+#include "fs/ops.h"
+#include <errno.h>
+#include <fcntl.h>
+
+static void names_changed(node_id dir)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(dir);
+	if (n)
+		table_names_changed(table_index(n));
+	pthread_mutex_unlock(&table_lock);
+}
+
+struct making {
+	uint32_t opcode;
+	node_id dir;
+	const char *name;
+	mode_t mode;
+	dev_t dev;
+	const char *target; /* of a symlink */
+	node_id linked;	    /* of a link */
+	int flags;	    /* of a creation */
+	int fd;		    /* out: of a creation, the caller closes; else -1 */
+};
+
+static int link_object(const struct making *m, int dirfd)
+{
+	AUTO_FD fd = node_open(m->linked, O_PATH);
+	char path[FD_PATH_SIZE];
+
+	if (fd < 0)
+		return fd;
+	/* AT_EMPTY_PATH would want CAP_DAC_READ_SEARCH; the descriptor's path does not */
+	return linkat(AT_FDCWD, fd_path(fd, path), dirfd, m->name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+static int create_file(struct making *m, int dirfd)
+{
+	m->fd = openat(dirfd, m->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, m->mode);
+	return m->fd < 0 ? -errno : 0;
+}
+
+static int carry_out(struct making *m, int dirfd)
+{
+	int r;
+
+	switch (m->opcode) {
+	case FUSE_CREATE:
+		return create_file(m, dirfd);
+	case FUSE_MKDIR:
+		r = mkdirat(dirfd, m->name, m->mode);
+		break;
+	case FUSE_SYMLINK:
+		r = symlinkat(m->target, dirfd, m->name);
+		break;
+	case FUSE_LINK:
+		return link_object(m, dirfd);
+	default:
+		r = mknodat(dirfd, m->name, m->mode, m->dev);
+		break;
+	}
+	return r ? -errno : 0;
+}
+
+/*
+ * A file that is there already: the kernel did not know of it (a cached negative name and a file made
+ * behind the mount). Without O_EXCL that is a success.
+ */
+static int take_existing(const struct making *m)
+{
+	AUTO_FILE f = NULL;
+	struct stat st;
+	node_id id;
+	int r = lower_look_up(m->dir, m->name, 0, &id, &st);
+
+	if (r < 0 || !(m->flags & O_TRUNC) || !S_ISREG(st.st_mode))
+		return r;
+	r = files_get(id, true, &f);
+	return r == 0 && ftruncate(f->fd, 0) ? -errno : r;
+}
+
+static int make(fuse_req_t req, struct making *m)
+{
+	struct observe_op op = observe_of(req, OBSERVE_CREATE);
+	struct intent *intent;
+	struct dirfd *d;
+	int r;
+
+	m->fd = -1;
+	op.dir = m->dir;
+	op.name = m->name;
+	op.mode = m->mode;
+	op.node = m->linked;
+	op.truncates = m->flags & O_TRUNC;
+	r = dirs_get(m->dir, &d);
+	if (r < 0)
+		return r;
+	r = observe_before(&op);
+	if (r == 0) {
+		intent = intent_begin(m->opcode, m->dir, m->name, m->linked);
+		caller_enter(req);
+		r = carry_out(m, d->fd);
+		caller_leave();
+		if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))
+			r = take_existing(m);
+		names_changed(m->dir);
+		intent_done(intent, r);
+		observe_after(&op, r);
+	}
+	dirs_put(d);
+	return r;
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t dev)
+{
+	struct making m = { .opcode = FUSE_MKNOD, .dir = dir, .name = name, .mode = mode, .dev = dev };
+	int r = make(req, &m);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, dir, name);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode)
+{
+	struct making m = { .opcode = FUSE_MKDIR, .dir = dir, .name = name, .mode = mode };
+	int r = make(req, &m);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, dir, name);
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *name)
+{
+	struct making m = { .opcode = FUSE_SYMLINK, .dir = dir, .name = name, .mode = S_IFLNK, .target = target };
+	int r = make(req, &m);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, dir, name);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *name)
+{
+	struct making m = { .opcode = FUSE_LINK, .dir = dir, .name = name, .linked = id };
+	int r = make(req, &m);
+
+	if (r < 0)
+		reply_error(req, r);
+	else
+		reply_entry(req, dir, name);
+}
+
+/*
+ * The new file's descriptor is at hand: what is written next need not open it again. Without root,
+ * and with a mode that its owner may not open again (git makes 0444 and then writes), it is the only
+ * one there will be.
+ */
+static void keep_open(node_id id, int fd, mode_t mode)
+{
+	files_add(id, fd, !caller_privileged() && (mode & 0600) != 0600);
+}
+
+/* Handle 0 and no state: no RELEASE will ever come for it. */
+void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct making m = { .opcode = FUSE_CREATE, .dir = dir, .name = name, .mode = mode, .flags = fi->flags };
+	struct fuse_entry_param e = {
+		.attr_timeout = ops_options.timeout_s,
+		.entry_timeout = ops_options.timeout_s,
+	};
+	node_id id;
+	int r = make(req, &m);
+
+	if (r == 0)
+		r = lower_look_up(dir, name, 1, &id, &e.attr);
+	if (r < 0) {
+		if (m.fd >= 0)
+			close(m.fd);
+		reply_error(req, r);
+		return;
+	}
+	if (m.fd >= 0)
+		keep_open(id, m.fd, mode);
+	e.ino = id;
+	e.generation = id >> 32;
+	fi->fh = 0;
+	fi->keep_cache = 1;
+	fuse_reply_create(req, &e, fi);
+}

@@ -1,0 +1,277 @@
+/*
+ * Removing and moving names: unlink, rmdir, rename. A node that is about to lose its last name is held
+ * until FORGET, or an open file would vanish, or an old descriptor write into the new file.
+ */
+#include "core/base/log.h"
+#include "fs/files.h"
+#include "fs/intent.h"
+#include "fs/lower.h"
+#include "fs/ops.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+/* With table_lock: how many names the node is known by. */
+static bool has_one_name(const struct node *n)
+{
+	return n->names && !table_name(n->names)->next_of_node;
+}
+
+/* The node known by this name, and whether it must be held when it loses it. 0: none. */
+static node_id victim_of(node_id dir, const char *name, struct identity *is, bool *hold, bool *room)
+{
+	struct node *d, *n;
+	node_id id = 0;
+
+	pthread_mutex_lock(&table_lock);
+	d = table_node(dir);
+	n = d ? table_child(table_index(d), name) : NULL;
+	if (n) {
+		id = table_id(n);
+		*is = n->is;
+		*hold = has_one_name(n) && table_local(table_index(n))->victim_fd < 0;
+		*room = files_victim_room();
+	}
+	pthread_mutex_unlock(&table_lock);
+	return id;
+}
+
+static void victim_set(node_id id, int fd)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n && table_local(table_index(n))->victim_fd < 0) {
+		table_local(table_index(n))->victim_fd = take_fd(&fd);
+		files_victim_added();
+	}
+	pthread_mutex_unlock(&table_lock);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Before the system call: afterwards it is gone. *held is the node, or 0 when there was no need.
+ * -ENFILE: so many removed files are still open that no descriptor is left for one more.
+ */
+static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known, node_id *held)
+{
+	struct identity want, is;
+	struct stat st;
+	bool hold = false;
+	bool room = true;
+	AUTO_FD fd = -1;
+	int r;
+
+	*held = 0;
+	*known = victim_of(dir, name, &want, &hold, &room);
+	if (!*known || !hold)
+		return 0;
+	if (!room) {
+		log_error("event=victims_full dir=%#lx error=ENFILE hint=\"raise the limit of open files (ulimit -n)\"", dir);
+		return -ENFILE;
+	}
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = lower_identify(fd, "", &is, &st);
+	if (r < 0 || !identity_equal(&is, &want))
+		return r;
+	victim_set(*known, take_fd(&fd));
+	*held = *known;
+	return 0;
+}
+
+/* The call has failed: the node has its name still. */
+static void victim_release(node_id held)
+{
+	struct node *n;
+	int fd = -1;
+
+	if (!held)
+		return;
+	pthread_mutex_lock(&table_lock);
+	n = table_node(held);
+	if (n && table_local(table_index(n))->victim_fd >= 0) {
+		fd = take_fd(&table_local(table_index(n))->victim_fd);
+		files_victim_gone();
+	}
+	pthread_mutex_unlock(&table_lock);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* One that nobody else keeps is freed when its name goes; the observer still wants it. */
+static void pin(node_id id, int by)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = id ? table_node(id) : NULL;
+	if (n) {
+		table_local(table_index(n))->pins += (unsigned)by;
+		table_collect(n);
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static void drop_name(node_id dir, const char *name)
+{
+	struct node *d;
+
+	pthread_mutex_lock(&table_lock);
+	d = table_node(dir);
+	if (d)
+		table_drop_name(table_index(d), name);
+	pthread_mutex_unlock(&table_lock);
+}
+
+static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char *name)
+{
+	struct observe_op op = observe_of(req, OBSERVE_REMOVE);
+	struct intent *intent;
+	struct dirfd *d;
+	node_id held = 0;
+	int r = dirs_get(dir, &d);
+
+	if (r < 0)
+		return r;
+	op.dir = dir;
+	op.name = name;
+	r = victim_hold(dir, d->fd, name, &op.node, &held);
+	pin(op.node, 1);
+	if (r == 0) {
+		r = observe_before(&op);
+		if (r == 0) {
+			intent = intent_begin(opcode, dir, name, op.node);
+			if (unlinkat(d->fd, name, opcode == FUSE_RMDIR ? AT_REMOVEDIR : 0))
+				r = -errno;
+			if (r == 0)
+				drop_name(dir, name);
+			intent_done(intent, r);
+			observe_after(&op, r);
+		}
+		if (r < 0)
+			victim_release(held);
+	}
+	pin(op.node, -1);
+	dirs_put(d);
+	return r;
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	reply_error(req, remove_name(req, FUSE_UNLINK, dir, name));
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	reply_error(req, remove_name(req, FUSE_RMDIR, dir, name));
+}
+
+/* ---- rename ---- */
+
+/* The table as the lower is now. */
+static void names_moved(const struct observe_op *op)
+{
+	struct node *dir, *new_dir, *moved, *other;
+	uint32_t from, to;
+
+	pthread_mutex_lock(&table_lock);
+	dir = table_node(op->dir);
+	new_dir = table_node(op->new_dir);
+	if (!dir || !new_dir)
+		goto out;
+	from = table_index(dir);
+	to = table_index(new_dir);
+	table_names_changed(from);
+	table_names_changed(to);
+	moved = table_child(from, op->name);
+	other = table_child(to, op->new_name);
+	if (moved && moved == other)
+		goto out; /* two names of one file: rename does nothing */
+	if (op->rename_flags & RENAME_EXCHANGE) {
+		if (moved)
+			table_add_name(moved, to, op->new_name);
+		else
+			table_drop_name(to, op->new_name);
+		if (other)
+			table_add_name(other, from, op->name);
+		else
+			table_drop_name(from, op->name);
+		goto out;
+	}
+	if (moved)
+		table_add_name(moved, to, op->new_name); /* takes it from the victim */
+	else
+		table_drop_name(to, op->new_name);
+	table_drop_name(from, op->name);
+out:
+	pthread_mutex_unlock(&table_lock);
+}
+
+static int rename_between(struct observe_op *op, int from, int to)
+{
+	struct intent *intent = intent_begin(FUSE_RENAME2, op->dir, op->name, op->node);
+	int r;
+
+	intent->flags = op->rename_flags;
+	intent->new_dir = op->new_dir;
+	intent->other = op->new_node;
+	strncpy(intent->new_name, op->new_name, NAME_MAX);
+	r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
+	if (r == 0)
+		names_moved(op);
+	intent_done(intent, r);
+	return r;
+}
+
+static int observed_rename(struct observe_op *op, int from, int to)
+{
+	bool exchange = op->rename_flags & RENAME_EXCHANGE;
+	node_id held = 0;
+	int r = 0;
+
+	op->node = node_child(op->dir, op->name);
+	if (exchange)
+		op->new_node = node_child(op->new_dir, op->new_name);
+	else
+		r = victim_hold(op->new_dir, to, op->new_name, &op->new_node, &held);
+	if (r < 0)
+		return r;
+	pin(op->node, 1);
+	pin(op->new_node, 1);
+	r = observe_before(op);
+	if (r == 0) {
+		r = rename_between(op, from, to);
+		observe_after(op, r);
+	}
+	if (r < 0 || op->node == op->new_node)
+		victim_release(held);
+	pin(op->new_node, -1);
+	pin(op->node, -1);
+	return r;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir, const char *new_name,
+	       unsigned flags)
+{
+	struct observe_op op = observe_of(req, OBSERVE_RENAME);
+	struct dirfd *from = NULL;
+	struct dirfd *to = NULL;
+	int r = dirs_get(dir, &from);
+
+	op.dir = dir;
+	op.name = name;
+	op.new_dir = new_dir;
+	op.new_name = new_name;
+	op.rename_flags = flags;
+	if (r == 0)
+		r = dirs_get(new_dir, &to);
+	if (r == 0)
+		r = observed_rename(&op, from->fd, to->fd);
+	dirs_put(to);
+	dirs_put(from);
+	reply_error(req, r);
+}

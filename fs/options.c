@@ -1,0 +1,164 @@
+#include "fs/options.h"
+#include "fs/shared.h"
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, NOTHING };
+
+struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	int min, max;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+/* Standard options that mean nothing here (or are always so) are taken silently, as mount(8) passes them. */
+static const struct key keys[] = {
+	{ "allow_other", FLAG_ON, AT(mount.allow_other), 0, 0 },
+	{ "noallow_other", FLAG_OFF, AT(mount.allow_other), 0, 0 },
+	{ "ro", FLAG_ON, AT(mount.read_only), 0, 0 },
+	{ "rw", FLAG_OFF, AT(mount.read_only), 0, 0 },
+	{ "suid", FLAG_ON, AT(mount.suid), 0, 0 },
+	{ "nosuid", FLAG_OFF, AT(mount.suid), 0, 0 },
+	{ "dev", FLAG_ON, AT(mount.dev), 0, 0 },
+	{ "nodev", FLAG_OFF, AT(mount.dev), 0, 0 },
+	{ "noexec", FLAG_ON, AT(mount.noexec), 0, 0 },
+	{ "exec", FLAG_OFF, AT(mount.noexec), 0, 0 },
+	{ "noatime", FLAG_ON, AT(mount.noatime), 0, 0 },
+	{ "atime", FLAG_OFF, AT(mount.noatime), 0, 0 },
+	{ "fsname", TEXT, AT(mount.fsname), 0, 0 },
+	{ "subtype", TEXT, AT(mount.subtype), 0, 0 },
+	{ "source", TEXT, AT(source), 0, 0 },
+	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
+	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },
+	{ "settle_quiet_ms", NUMBER, AT(settle_quiet_ms), 1, 10000 },
+	{ "settle_cap_ms", NUMBER, AT(settle_cap_ms), 10, 600000 },
+	{ "default_permissions", NOTHING, 0, 0, 0 },
+	{ "auto", NOTHING, 0, 0, 0 },
+	{ "noauto", NOTHING, 0, 0, 0 },
+	{ "user", NOTHING, 0, 0, 0 },
+	{ "nouser", NOTHING, 0, 0, 0 },
+	{ "users", NOTHING, 0, 0, 0 },
+	{ "_netdev", NOTHING, 0, 0, 0 },
+	{ "nofail", NOTHING, 0, 0, 0 },
+	{ "async", NOTHING, 0, 0, 0 },
+	{ "relatime", NOTHING, 0, 0, 0 },
+	{ "nonempty", NOTHING, 0, 0, 0 },
+};
+
+static int set_number(struct options *o, const struct key *k, const char *value, struct buf *error)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (!*value || *end || n < k->min || n > k->max) {
+		buf_printf(error, "option %s=%s: a number from %d to %d is wanted", k->name, value, k->min, k->max);
+		return -EINVAL;
+	}
+	*(int *)((char *)o + k->offset) = (int)n;
+	return 0;
+}
+
+static int set(struct options *o, char *word, struct buf *error)
+{
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const struct key *k = &keys[i];
+		char *field = (char *)o + k->offset;
+
+		if (strcmp(k->name, word) != 0)
+			continue;
+		if ((k->kind == NUMBER || k->kind == TEXT) && !value) {
+			buf_printf(error, "option %s wants a value: %s=...", word, word);
+			return -EINVAL;
+		}
+		if (k->kind == NUMBER)
+			return set_number(o, k, value, error);
+		if (k->kind == TEXT)
+			*(const char **)field = value;
+		else if (k->kind != NOTHING)
+			*(bool *)field = k->kind == FLAG_ON;
+		return 0;
+	}
+	buf_printf(error, "unknown option: %s", word);
+	return -EINVAL;
+}
+
+/* Splits in place at commas; "\," and "\\" stand for themselves. */
+static int set_list(struct options *o, char *list, struct buf *error)
+{
+	char *from = list;
+
+	while (from) {
+		char *word = from;
+		char *to = from;
+		int r;
+
+		while (*from && *from != ',') {
+			if (*from == '\\' && from[1])
+				from++;
+			*to++ = *from++;
+		}
+		from = *from ? from + 1 : NULL;
+		*to = '\0';
+		r = *word ? set(o, word, error) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct buf *error)
+{
+	static const struct option longs[] = {
+		{ "ready", required_argument, NULL, 'r' },
+		{ "lifeline", required_argument, NULL, 'l' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c, r;
+
+	*o = (struct options){
+		.mount = { .subtype = "hrfs" },
+		.threads = LANES_DEFAULT,
+		.settle_quiet_ms = 3,
+		.settle_cap_ms = 500,
+		.ready_fd = -1,
+		.lifeline_fd = -1,
+	};
+	while ((c = getopt_long(argc, argv, "+o:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'o':
+			r = set_list(o, optarg, error);
+			if (r < 0)
+				return r;
+			break;
+		case 'r':
+			o->ready_fd = atoi(optarg);
+			break;
+		case 'l':
+			o->lifeline_fd = atoi(optarg);
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		default:
+			buf_puts(error, "usage: hrfs-fs [-o OPTIONS] [--ready FD] [--lifeline FD] [--foreground] SRC MNT");
+			return -EINVAL;
+		}
+	}
+	if (argc - optind != 2) {
+		buf_puts(error, "usage: hrfs-fs [-o OPTIONS] [--ready FD] [--lifeline FD] [--foreground] SRC MNT");
+		return -EINVAL;
+	}
+	if (!o->source)
+		o->source = argv[optind];
+	o->mount.mountpoint = argv[optind + 1];
+	return 0;
+}

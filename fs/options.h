@@ -1,0 +1,14 @@
+/* What hrfs-fs is told on its command line. Pure, no thread. */
+#pragma once
+#include "fs/mount.h"
+
+struct options {
+	struct mount_options mount; /* strings point into argv or are static */
+	const char *source;	    /* as given; the keeper makes it absolute */
+	bool sole_writer, foreground;
+	int threads, settle_quiet_ms, settle_cap_ms;
+	int ready_fd, lifeline_fd; /* -1: none */
+};
+
+/* hrfs-fs [-o LIST]... [--ready FD] [--lifeline FD] [--foreground] SRC MNT. 0, or -EINVAL with a text in *error. */
+int options_parse(struct options *o, int argc, char **argv, struct buf *error);

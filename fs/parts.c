@@ -1,0 +1,166 @@
+#include "fs/parts.h"
+#include "core/base/log.h"
+#include "core/journal.h"
+#include "core/json.h"
+#include "fs/control.h"
+#include "fs/files.h"
+#include "fs/ignore.h"
+#include "fs/lower.h"
+#include "fs/mount.h"
+#include "fs/observe.h"
+#include "fs/ops.h"
+#include "fs/server.h"
+#include "fs/settle.h"
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define DAY_S 86400.0
+#define XFS_MAGIC 0x58465342 /* <linux/magic.h> has it under another name, or not at all */
+
+static struct journal *journal;
+static int control_socket;
+
+/* A third for directories, a third for files, the rest for victims and everything else. */
+static void share_descriptors(int root_fd)
+{
+	struct rlimit files;
+	unsigned third = 300;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+		getrlimit(RLIMIT_NOFILE, &files);
+		third = files.rlim_cur > 60000 ? 20000 : (unsigned)files.rlim_cur / 3;
+	}
+	dirs_init(root_fd, third > 4096 ? 4096 : third);
+	files_init(third > 2048 ? 2048 : third / 2, third);
+}
+
+static bool offsets_survive(int root_fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(root_fd, &fs))
+		return false;
+	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+static bool inodes_are_stable(int root_fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(root_fd, &fs))
+		return false;
+	return fs.f_type != MSDOS_SUPER_MAGIC && fs.f_type != FUSE_SUPER_MAGIC;
+}
+
+int parts_start_state(void)
+{
+	const struct worker_config *c = &shared->config;
+	struct identity root;
+	struct stat st;
+	int r = lower_identify(c->root_fd, "", &root, &st);
+
+	if (r < 0)
+		return r;
+	share_descriptors(c->root_fd);
+	lower_set_root(st.st_dev, !inodes_are_stable(c->root_fd));
+	ops_options = (struct ops_options){
+		.timeout_s = c->sole_writer ? DAY_S : 1.0,
+		.stable_offsets = offsets_survive(c->root_fd),
+		.read_only = c->read_only,
+	};
+	r = table_open(&root);
+	if (r == 0)
+		r = journal_open(&journal, shared_journal(), JOURNAL_SIZE);
+	if (r == 0)
+		r = observe_start(journal, c->root_fd);
+	return r;
+}
+
+static void on_batch(const struct batch *batch, void *arg)
+{
+	files_settled();
+	server_batch(batch);
+}
+
+static void on_detach(void)
+{
+	control_send(control_socket, CONTROL_DETACH);
+}
+
+static int64_t busiest_ns(void)
+{
+	int64_t oldest = 0;
+
+	for (uint32_t i = 0; i < shared->lane_count; i++) {
+		int64_t since = __atomic_load_n(&shared->lanes[i].since_ns, __ATOMIC_RELAXED);
+
+		if (since && (!oldest || since < oldest))
+			oldest = since;
+	}
+	return oldest;
+}
+
+static void add_status(void *object)
+{
+	json_t *o = object;
+	size_t nodes;
+
+	pthread_mutex_lock(&table_lock);
+	nodes = table_count();
+	pthread_mutex_unlock(&table_lock);
+	json_object_set_new(o, "nodes", json_integer((json_int_t)nodes));
+	json_object_set_new(o, "threads", json_integer(shared->lane_count));
+	json_object_set_new(o, "sole_writer", json_boolean(shared->config.sole_writer));
+	json_object_set_new(o, "log", json_string(shared->config.log_path));
+	json_object_set_new(o, "oldest_request_ns", json_integer(busiest_ns()));
+}
+
+int parts_start_serving(int control)
+{
+	const struct worker_config *c = &shared->config;
+	struct settle_options settle = { .quiet_ms = (int)c->settle_quiet_ms, .cap_ms = (int)c->settle_cap_ms };
+	struct server_options server = {
+		.socket_path = c->socket_path,
+		.mountpoint = c->mountpoint,
+		.source = c->source,
+		.root_fd = c->root_fd,
+		.owner = geteuid(),
+		.allow_other = c->allow_other,
+		.start_time = shared->start_time,
+		.keeper_pid = c->keeper_pid,
+		.journal = journal,
+		.status = add_status,
+		.detach = on_detach,
+	};
+	int r = ignore_start(c->git_fd);
+
+	control_socket = control;
+	if (r == 0)
+		r = server_start(&server);
+	if (r == 0)
+		r = settle_start(&settle, on_batch, NULL);
+	return r;
+}
+
+void parts_stop(void)
+{
+	settle_stop();
+	server_stop();
+	ignore_stop();
+}
+
+void parts_abort_mount(void)
+{
+	dev_t dev = makedev(0, shared->config.device_minor);
+
+	mount_abort(shared->config.mountpoint, dev);
+	mount_detach(shared->config.mountpoint, dev);
+	unlink(shared->config.socket_path);
+}

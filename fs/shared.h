@@ -1,0 +1,94 @@
+/*
+ * What outlives a worker: a memfd, mapped by the keeper's workers one after the other.
+ *
+ * A worker may be killed between any two instructions. So there are no pointers in here (each worker
+ * maps it elsewhere) and no locks (the dead release nothing), and every structure is valid at each
+ * instruction: it is filled in aside and published by one store. What can be rebuilt (hash chains,
+ * free lists) is private to a worker or marked as derived.
+ *
+ * The memfd is sparse: only what is touched takes memory.
+ */
+#pragma once
+#include "fs/fuse.h"
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHARED_LAYOUT 1
+
+#define LANES_MAX 16
+#define LANES_DEFAULT 4
+#define MAX_WRITE (1024 * 1024)
+#define REQUEST_SIZE (MAX_WRITE + 8192)
+#define REPLY_SIZE 512 /* larger answers (READ, READDIR, xattrs) can be made again, and are not stored */
+
+#define NODES_SIZE (1UL << 30)
+#define NAMES_SIZE (1UL << 29) /* for each of the three sizes of names */
+#define JOURNAL_SIZE (1UL << 30)
+
+enum intent_state { INTENT_NONE, INTENT_BEGUN, INTENT_DONE };
+
+/*
+ * What a request is about to do to names, stored before its system call, so that whoever finds it
+ * can tell whether it took place.
+ */
+struct intent {
+	uint32_t state; /* enum intent_state; stored last */
+	uint32_t opcode;
+	uint32_t flags; /* of a rename */
+	int32_t error;	/* when DONE */
+	uint64_t dir, new_dir;
+	uint64_t node, other; /* ids: moved or removed; replaced. 0: not known by this name */
+	uint64_t offset;      /* of an append that was moved to the true end */
+	char name[NAME_MAX + 1], new_name[NAME_MAX + 1];
+};
+
+/* One change of a node's lookup count. */
+struct count_change {
+	uint32_t phase; /* 0, or 1 while it is being applied, 2 once it has been */
+	uint32_t done;	/* forgets of a batch that are finished */
+	uint64_t node, before;
+};
+
+/* One request thread. */
+struct lane {
+	struct intent intent;
+	struct count_change change;
+	uint32_t reply_size; /* not 0: answered, perhaps not yet sent */
+	char reply[REPLY_SIZE];
+	int64_t since_ns; /* CLOCK_MONOTONIC of the request being served, 0 when idle */
+	_Alignas(4096) char request[REQUEST_SIZE]; /* fuse_in_header.len is 0 when nothing is owed */
+};
+
+/* What a worker is told by the keeper. Descriptors have the same number in both. */
+struct worker_config {
+	int root_fd; /* O_PATH of the lower's root */
+	int git_fd;  /* connected to hrfs-git, or -1 */
+	int device_fds[LANES_MAX];
+	uint32_t device_minor; /* of the mount: names its FUSE connection */
+	uint32_t settle_quiet_ms, settle_cap_ms;
+	uint8_t allow_other, sole_writer, read_only, foreground;
+	int32_t keeper_pid;
+	char source[PATH_MAX], mountpoint[PATH_MAX], socket_path[PATH_MAX], log_path[PATH_MAX];
+};
+
+struct shared {
+	uint32_t layout;
+	uint32_t lane_count;
+	uint32_t generation; /* of workers */
+	uint32_t init_size;
+	char init[256]; /* the kernel's first request, for a successor's libfuse */
+	uint32_t next_sequence;
+	int64_t start_time; /* Unix seconds */
+	struct worker_config config;
+	struct lane lanes[LANES_MAX];
+};
+
+/* 0 or -errno; the mapping is never undone. */
+int shared_create(int *memfd);
+int shared_map(int memfd);
+
+extern struct shared *shared;
+void *shared_nodes(void);
+void *shared_names(unsigned size_class);
+void *shared_journal(void);

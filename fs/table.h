@@ -1,0 +1,73 @@
+/*
+ * The node table itself, for the files of the mount that fill it: fs/node.h is what others see.
+ *
+ * Slots lie in shared memory; the fields marked derived, and `locals`, are a worker's own and rebuilt
+ * when one takes over. Everything here wants table_lock, which is never held during a system call.
+ */
+#pragma once
+#include "fs/node.h"
+#include "fs/shared.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What a file is, however it is called. */
+struct identity {
+	uint64_t dev, ino;
+	int64_t birth_ns; /* 0 where the lower does not tell */
+	mode_t type;	  /* S_IFMT bits */
+};
+
+struct node {
+	_Atomic uint32_t used; /* stored last */
+	uint32_t sequence;     /* id = sequence << 32 | index; the root's is 0 */
+	struct identity is;
+	_Atomic uint64_t lookups; /* that the kernel holds */
+	/* derived: */
+	uint32_t hash_next;
+	uint32_t names;	   /* first of its names, a reference as table_name() takes it; 0: none */
+	uint32_t children; /* names in this directory; they keep it */
+	uint32_t version;  /* of a directory: counts changes of its names */
+};
+
+/* One name of a node. A reference is size class << 30 | index. */
+struct name {
+	_Atomic uint32_t used; /* stored last */
+	uint32_t node, dir;    /* indexes */
+	uint16_t len;
+	uint16_t zero;
+	/* derived: */
+	uint32_t next_of_node, hash_next;
+	char text[]; /* NUL-terminated */
+};
+
+/* A worker's own knowledge of a node, by index. */
+struct local {
+	int victim_fd;	     /* O_PATH, of a node without a name, until FORGET; else -1 */
+	uint32_t pins;	     /* of our own threads: not to be freed */
+	struct dirfd *dirfd; /* fs/dirs.c */
+	struct listing *listing; /* fs/listing.c */
+};
+
+extern pthread_mutex_t table_lock;
+
+int table_open(const struct identity *root);
+struct node *table_node(node_id id); /* NULL: gone */
+struct node *table_at(uint32_t index);
+node_id table_id(const struct node *n);
+uint32_t table_index(const struct node *n);
+struct local *table_local(uint32_t index);
+struct name *table_name(uint32_t reference);
+size_t table_count(void);
+
+struct node *table_by_identity(const struct identity *is);
+/* NULL: no room. Without a name and without lookups. */
+struct node *table_new(const struct identity *is);
+struct node *table_child(uint32_t dir, const char *name);
+/* n is what this name leads to; whoever had it loses it. -ENOMEM: no room. */
+int table_add_name(struct node *n, uint32_t dir, const char *name);
+void table_drop_name(uint32_t dir, const char *name);
+/* what a LOOKUP has seen in this directory before now may be old */
+void table_names_changed(uint32_t dir);
+/* frees it, and what only it kept, when nobody needs it any more */
+void table_collect(struct node *n);
+bool identity_equal(const struct identity *a, const struct identity *b);
