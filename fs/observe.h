@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "core/change.h"
+#include "core/journal.h"
 #include "fs/node.h"
 
 enum observe_kind {
@@ -36,9 +37,12 @@ struct observe_op {
 	uint32_t marks[OBSERVE_MARKS]; /* what before() has noted; a node with more names allocates */
 	uint32_t *more;
 	uint32_t mark_count;
+	bool made[OBSERVE_MARKS];
 	tick_t tick;
 };
 
+/* Before the first request. root_fd: O_PATH of the lower's root, borrowed. 0 or -errno */
+int observe_start(struct journal *j, int root_fd);
 /*
  * 0, or -errno: the request must then not be carried out and the error be its answer (-ENOSPC when
  * the journal cannot take one more path). observe_after() is called if and only if this was 0.

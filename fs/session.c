@@ -154,8 +154,10 @@ static void on_crash(int number)
 {
 	static const char text[] = "hrfs-fs: crashed, the mount ends (run with HRFS_DEBUG=1 and report this)\n";
 
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		number = SIGKILL;
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)ignored; /* there is nowhere else to say it */
+	(void)number;
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();

@@ -1,0 +1,120 @@
+#include "supervisor/job/program.h"
+#include "core/base/cleanup.h"
+#include "supervisor/cgroup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A binary that a build has just closed may stay "busy" while a child that was forked meanwhile has not exec'ed. */
+#define BUSY_TRIES 40
+#define BUSY_WAIT_MS 5
+
+static void set_environment(const struct program *p)
+{
+	char number[16];
+
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDNAMES");
+	if (!p->listen_fds)
+		return;
+	snprintf(number, sizeof(number), "%d", p->listen_fds);
+	setenv("LISTEN_FDS", number, 1);
+	/* execve keeps the pid, so that it is the program's own */
+	snprintf(number, sizeof(number), "%d", getpid());
+	setenv("LISTEN_PID", number, 1);
+	if (p->names)
+		setenv("LISTEN_FDNAMES", p->names, 1);
+}
+
+static void set_signals(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		sigaction(sig, &standard, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void set_group(const struct program *p)
+{
+	if (p->session == PROGRAM_FOREGROUND)
+		return;
+	setpgid(0, 0);
+	/* SIGTTOU is blocked still, or a background group would be stopped by this */
+	if (p->session == PROGRAM_PTY)
+		tcsetpgrp(STDIN_FILENO, getpid());
+}
+
+static void run(const struct program *p, pid_t parent, int result_fd)
+{
+	struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000000L };
+	int error = 0, busy = 0;
+
+	/* should hrfs-job be killed, the supervisor ends the tree; this is for the moment when it is gone too */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	if (p->cgroup)
+		cgroup_enter(p->cgroup);
+	set_group(p);
+	set_environment(p);
+	for (int fd = 3; fd < 3 + p->listen_fds; fd++)
+		fcntl(fd, F_SETFD, 0);
+	if (close_range(3U + (unsigned)p->listen_fds, ~0U, CLOSE_RANGE_CLOEXEC))
+		error = errno;
+	set_signals();
+	while (!error) {
+		execvp(p->argv[0], p->argv);
+		if (errno != ETXTBSY || ++busy >= BUSY_TRIES)
+			error = errno;
+		else
+			nanosleep(&wait, NULL);
+	}
+	while (write(result_fd, &error, sizeof(error)) < 0 && errno == EINTR)
+		;
+	_exit(127);
+}
+
+int program_start(struct program *p)
+{
+	pid_t parent = getpid(), pid;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		int error = errno;
+
+		close(ends[0]);
+		close(ends[1]);
+		return -error;
+	}
+	if (pid == 0)
+		run(p, parent, ends[1]);
+	close(ends[1]);
+	p->pid = pid;
+	p->group = p->session == PROGRAM_FOREGROUND ? 0 : pid;
+	p->exec_fd = ends[0];
+	return 0;
+}
+
+int program_result(struct program *p)
+{
+	int error = 0;
+	ssize_t n;
+
+	do
+		n = read(p->exec_fd, &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	close(take_fd(&p->exec_fd));
+	return n == (ssize_t)sizeof(error) ? error : 0;
+}
