@@ -1,4 +1,5 @@
 #include "fs/init.h"
+#include <stddef.h>
 
 #ifndef FUSE_HANDLE_KILLPRIV_V2
 #define FUSE_HANDLE_KILLPRIV_V2 (1 << 28) /* include/uapi/linux/fuse.h, since 5.11 */
