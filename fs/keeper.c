@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define LOG_MAX_BYTES (1024 * 1024)
-
 static struct {
 	const struct options *options;
 	dev_t dev;

@@ -264,6 +264,8 @@ int session_main(int memfd, int control)
 
 	if (r < 0)
 		return 1;
+	if (!shared->config.foreground)
+		log_to_file(shared->config.log_path, LOG_MAX_BYTES);
 	handle_crashes();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the supervisor; the keeper says when it is over */

@@ -22,6 +22,8 @@
 #define REQUEST_SIZE (MAX_WRITE + 8192)
 #define REPLY_SIZE 512 /* larger answers (READ, READDIR, xattrs) can be made again, and are not stored */
 
+#define LOG_MAX_BYTES (1024 * 1024) /* of the mount's log, which keeper and worker share; then it is rotated */
+
 #define NODES_SIZE (1UL << 30)
 #define NAMES_SIZE (1UL << 29) /* for each of the three sizes of names */
 #define JOURNAL_SIZE (1UL << 30)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,22 +68,37 @@ int log_to_file(const char *path, size_t max_bytes)
 	return 0;
 }
 
-/* With the lock held. Where anything fails the old file goes on: a log line is not worth more. */
-static void rotate(void)
+static void use(int fd, size_t size)
 {
-	char old[PATH_MAX + 3];
-	size_t size;
-	int fd;
-
-	snprintf(old, sizeof(old), "%s.1", log_path);
-	if (rename(log_path, old))
-		return;
-	fd = open_log(log_path, &size);
-	if (fd < 0)
-		return;
 	close(log_fd);
 	log_fd = fd;
 	log_size = size;
+}
+
+/*
+ * With the lock held. Several processes may write one file: what another one has rotated is left, and
+ * only one rotates at a time. Where anything fails the old file goes on: a log line is not worth more.
+ */
+static void keep_small(size_t more)
+{
+	char old[PATH_MAX + 3];
+	struct stat now, own;
+	size_t size;
+	int fd;
+
+	if (fstat(log_fd, &own))
+		return;
+	log_size = (size_t)own.st_size;
+	if (stat(log_path, &now) == 0 && now.st_ino == own.st_ino && now.st_dev == own.st_dev) {
+		if (log_size + more <= log_max || flock(log_fd, LOCK_EX | LOCK_NB))
+			return;
+		snprintf(old, sizeof(old), "%s.1", log_path);
+		if (rename(log_path, old))
+			return;
+	}
+	fd = open_log(log_path, &size);
+	if (fd >= 0)
+		use(fd, size);
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -110,8 +126,8 @@ void log_write(enum log_level level, const char *format, ...)
 		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
 	line[len++] = '\n';
 	pthread_mutex_lock(&lock);
-	if (log_max && log_size + len > log_max)
-		rotate();
+	if (log_max)
+		keep_small(len);
 	if (write(log_fd, line, len) == (ssize_t)len)
 		log_size += len;
 	pthread_mutex_unlock(&lock);
