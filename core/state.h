@@ -19,7 +19,8 @@ struct state {
 	uint8_t kind;	/* enum state_kind */
 	uint8_t exec;	/* of a file: which of owner (4), group (2), others (1) may execute it */
 	uint8_t hashed; /* of a file or symlink: `content` holds; else the content is not known */
-	uint8_t zero[5];
+	uint8_t type;	/* of OTHER: its S_IFMT bits >> 12, so that a fifo is no socket */
+	uint8_t zero[4];
 	struct hash content;
 };
 
