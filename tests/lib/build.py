@@ -1,0 +1,12 @@
+"""Where the built executables are: $HRFS_BUILD, else ./build."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("HRFS_BUILD") or ROOT / "build").resolve()
+HRFS = BUILD / "cli" / "hrfs"
+HRFS_FS = BUILD / "fs" / "hrfs-fs"
+HRFS_GIT = BUILD / "fs" / "git" / "hrfs-git"
+HRFS_SUPERVISOR = BUILD / "supervisor" / "hrfs-supervisor"
+HRFS_JOB = BUILD / "supervisor" / "job" / "hrfs-job"

@@ -1,0 +1,76 @@
+"""Mounts as /proc/self/mountinfo tells them, and how to get rid of them whatever state they are in."""
+
+import ctypes
+import os
+import subprocess
+
+MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 8
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _unescape(field):
+    out, i = bytearray(), 0
+    while i < len(field):
+        if field[i : i + 1] == b"\\":
+            out.append(int(field[i + 1 : i + 4], 8))
+            i += 4
+        else:
+            out += field[i : i + 1]
+            i += 1
+    return bytes(out)
+
+
+def mounts():
+    """[(mountpoint as bytes, "MAJOR:MINOR", type)], oldest first."""
+    found = []
+    with open("/proc/self/mountinfo", "rb") as f:
+        for line in f:
+            fields = line.split()
+            kind = fields[fields.index(b"-") + 1]
+            found.append((_unescape(fields[4]), fields[2].decode(), kind.decode()))
+    return found
+
+
+def below(directory):
+    """Those at or below the directory, innermost first. The path is never touched: it may hang."""
+    top = os.fsencode(directory)
+    return [m for m in reversed(mounts()) if m[0] == top or m[0].startswith(top + b"/")]
+
+
+def device_of(mountpoint):
+    """"MAJOR:MINOR" of what is mounted last at exactly this path, or None."""
+    wanted = os.fsencode(mountpoint)
+    return next((dev for path, dev, _ in reversed(mounts()) if path == wanted), None)
+
+
+def detach(mountpoint):
+    if os.geteuid() == 0:
+        libc.umount2(ctypes.c_char_p(mountpoint), MNT_DETACH | UMOUNT_NOFOLLOW)
+    else:
+        subprocess.run(
+            ["fusermount3", "-u", "-z", "-q", "--", mountpoint], check=False, stdin=subprocess.DEVNULL
+        )
+
+
+def abort(device):
+    """Ends the FUSE connection: every process that waits for an answer gets an error."""
+    try:
+        with open(f"/sys/fs/fuse/connections/{device.partition(':')[2]}/abort", "w") as f:
+            f.write("1")
+    except OSError:
+        pass
+
+
+def detach_below(directory):
+    """Detaches all that is left; returns it."""
+    left = below(directory)
+    for path, _, _ in left:
+        detach(path)
+    return left
+
+
+def abort_below(directory):
+    for _, device, kind in below(directory):
+        if kind.startswith("fuse"):
+            abort(device)
