@@ -2,68 +2,17 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define STAT_BYTES 1024
-
-/* The name stands in parentheses and may hold parentheses itself: the last one ends it. */
-int tree_parse_stat(const char *line, struct tree_process *out)
-{
-	const char *open = strchr(line, '('), *close = strrchr(line, ')');
-	struct tree_process p = { 0 };
-	unsigned long long start;
-	size_t len;
-
-	if (!open || !close || close < open || sscanf(line, "%d", &p.pid) != 1)
-		return -EINVAL;
-	len = (size_t)(close - open) - 1;
-	if (len >= sizeof(p.name))
-		len = sizeof(p.name) - 1;
-	memcpy(p.name, open + 1, len);
-	if (sscanf(close + 1,
-		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &p.state, &p.parent, &p.group, &p.session, &start) != 5)
-		return -EINVAL;
-	p.start = start;
-	*out = p;
-	return 0;
-}
-
-static ssize_t read_proc(pid_t pid, const char *file, char *data, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	AUTO_FD fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	n = read(fd, data, size - 1);
-	if (n < 0)
-		return -errno;
-	data[n] = '\0';
-	return n;
-}
-
-int tree_process(pid_t pid, struct tree_process *out)
-{
-	char line[STAT_BYTES];
-	ssize_t n = read_proc(pid, "stat", line, sizeof(line));
-
-	return n < 0 ? (int)n : tree_parse_stat(line, out);
-}
-
-static int add(struct tree *t, const struct tree_process *p)
+static int add(struct tree *t, const struct proc_stat *p)
 {
 	/* a power of two is where it was full */
 	if (!(t->count & (t->count - 1))) {
 		size_t size = t->count ? t->count * 2 : 1;
-		struct tree_process *more = realloc(t->processes, size * sizeof(*more));
+		struct proc_stat *more = realloc(t->processes, size * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
@@ -75,7 +24,7 @@ static int add(struct tree *t, const struct tree_process *p)
 
 static int everything(struct tree *out)
 {
-	struct tree_process p;
+	struct proc_stat p;
 	struct dirent *e;
 	DIR *dir = opendir("/proc");
 	int r = 0;
@@ -83,7 +32,7 @@ static int everything(struct tree *out)
 	if (!dir)
 		return -errno;
 	while (r == 0 && (e = readdir(dir)))
-		if (isdigit((unsigned char)e->d_name[0]) && !tree_process(atoi(e->d_name), &p))
+		if (isdigit((unsigned char)e->d_name[0]) && !proc_stat(atoi(e->d_name), &p))
 			r = add(out, &p);
 	closedir(dir);
 	return r;
@@ -91,7 +40,7 @@ static int everything(struct tree *out)
 
 static int by_parent(const void *a, const void *b)
 {
-	const struct tree_process *x = a, *y = b;
+	const struct proc_stat *x = a, *y = b;
 
 	return x->parent < y->parent ? -1 : x->parent > y->parent;
 }
@@ -149,14 +98,76 @@ int tree_below(pid_t root, struct tree *out)
 	return 0;
 }
 
+/* the kernel keeps a list of children for each thread */
+static int add_listed(struct tree *t, pid_t parent, const char *thread)
+{
+	struct proc_stat p;
+	char path[320];
+	FILE *f;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", parent, thread);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (r == 0 && fscanf(f, "%d", &p.pid) == 1)
+		if (proc_stat(p.pid, &p) == 0 && t->count < 100000)
+			r = add(t, &p);
+	fclose(f);
+	return r;
+}
+
+static int add_listed_of_process(struct tree *t, pid_t parent)
+{
+	struct dirent *e;
+	char path[64];
+	DIR *dir;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", parent);
+	dir = opendir(path);
+	if (!dir)
+		return 0; /* it has ended */
+	while (r == 0 && (e = readdir(dir))) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		r = add_listed(t, parent, e->d_name);
+		/* a thread that has ended since readdir() */
+		if (r == -ENOENT || r == -ESRCH)
+			r = 0;
+	}
+	closedir(dir);
+	return r;
+}
+
+int tree_below_quick(pid_t root, struct tree *out)
+{
+	static int has_lists = -1;
+	AUTO_TREE t = { 0 };
+	int r;
+
+	if (has_lists < 0)
+		has_lists = access("/proc/thread-self/children", R_OK) == 0;
+	if (!has_lists)
+		return tree_below(root, out);
+	r = add_listed_of_process(&t, root);
+	for (size_t i = 0; r == 0 && i < t.count; i++)
+		r = add_listed_of_process(&t, t.processes[i].pid);
+	if (r < 0)
+		return r;
+	*out = t;
+	t = (struct tree){ 0 };
+	return 0;
+}
+
 bool tree_has(pid_t root, pid_t pid)
 {
-	struct tree_process p;
+	struct proc_stat p;
 
 	for (int depth = 0; depth < 10000; depth++) {
 		if (pid == root)
 			return true;
-		if (pid <= 1 || tree_process(pid, &p) < 0)
+		if (pid <= 1 || proc_stat(pid, &p) < 0)
 			return false;
 		pid = p.parent;
 	}
@@ -171,38 +182,21 @@ bool tree_traced(const struct tree *t)
 	return false;
 }
 
-int tree_command(pid_t pid, struct buf *out)
+int tree_signal(const struct proc_stat *p, int sig)
 {
-	struct tree_process p;
-	char line[201];
-	ssize_t n = read_proc(pid, "cmdline", line, sizeof(line));
+	AUTO_FD fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	struct proc_stat now;
+	int r;
 
-	while (n > 0 && line[n - 1] == '\0')
-		n--;
-	if (n <= 0) {
-		int r = tree_process(pid, &p);
-
-		return r < 0 ? r : buf_puts(out, p.name);
-	}
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 127)
-			line[i] = ' ';
-	return buf_put(out, line, (size_t)n);
-}
-
-int64_t tree_age_ms(pid_t pid)
-{
-	long ticks = sysconf(_SC_CLK_TCK);
-	struct tree_process p;
-	struct timespec now;
-	int64_t age;
-	int r = tree_process(pid, &p);
-
+	if (fd < 0)
+		return -errno;
+	/* the descriptor holds whatever has the pid now: compare, then nothing can come between */
+	r = proc_stat(p->pid, &now);
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	age = now.tv_sec * 1000 + now.tv_nsec / 1000000 - (int64_t)(p.start * 1000 / (uint64_t)ticks);
-	return age < 0 ? 0 : age;
+	if (now.start != p->start)
+		return -ESRCH;
+	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) ? -errno : 0;
 }
 
 void tree_done(struct tree *t)

@@ -1,10 +1,11 @@
 #include "supervisor/job/explain.h"
-#include "supervisor/tree.h"
+#include "core/base/proc.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,7 +138,7 @@ static int explain_busy(const char *word, struct buf *out)
 	if (r == 0 && pid) {
 		AUTO_BUF command = { 0 };
 
-		tree_command(pid, &command);
+		proc_command(pid, &command);
 		r = buf_printf(out, " by pid %d (%s)", pid, buf_str(&command));
 	}
 	return r < 0 ? r : buf_puts(out, ": write it under another name, then rename it");

@@ -53,6 +53,12 @@ static void set_group(const struct program *p)
 		tcsetpgrp(STDIN_FILENO, getpid());
 }
 
+/* PWD too: shells and Go take the path from there, with its links as the user wrote them */
+static int enter(const char *cwd)
+{
+	return chdir(cwd) || setenv("PWD", cwd, 1) ? -1 : 0;
+}
+
 static void run(const struct program *p, pid_t parent, int result_fd)
 {
 	struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000000L };
@@ -66,9 +72,11 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 		cgroup_enter(p->cgroup);
 	set_group(p);
 	set_environment(p);
+	if (p->cwd && enter(p->cwd))
+		error = -errno;
 	for (int fd = 3; fd < 3 + p->listen_fds; fd++)
 		fcntl(fd, F_SETFD, 0);
-	if (close_range(3U + (unsigned)p->listen_fds, ~0U, CLOSE_RANGE_CLOEXEC))
+	if (!error && close_range(3U + (unsigned)p->listen_fds, ~0U, CLOSE_RANGE_CLOEXEC))
 		error = errno;
 	set_signals();
 	while (!error) {
@@ -101,6 +109,8 @@ int program_start(struct program *p)
 	if (pid == 0)
 		run(p, parent, ends[1]);
 	close(ends[1]);
+	for (int fd = 3; fd < 3 + p->listen_fds; fd++)
+		close(fd);
 	p->pid = pid;
 	p->group = p->session == PROGRAM_FOREGROUND ? 0 : pid;
 	p->exec_fd = ends[0];

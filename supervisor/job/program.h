@@ -11,7 +11,8 @@ enum program_session {
 
 struct program {
 	char **argv;
-	int listen_fds;	    /* how many, from descriptor 3 */
+	const char *cwd;    /* NULL: hrfs-job's own */
+	int listen_fds;	    /* how many, from descriptor 3; closed here once the program has them */
 	const char *names;  /* LISTEN_FDNAMES; NULL: none */
 	const char *cgroup; /* directory; NULL: none */
 	enum program_session session;
@@ -23,5 +24,5 @@ struct program {
 
 /* forks; the rest is told by exec_fd. 0 or -errno */
 int program_start(struct program *p);
-/* exec_fd is readable: 0 executed, or the errno of execve; closes exec_fd */
+/* exec_fd is readable: 0 executed, the errno of execve, or -errno of entering cwd; closes exec_fd */
 int program_result(struct program *p);
