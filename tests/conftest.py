@@ -12,9 +12,11 @@ HRFS_BUILD says where the executables are, HRFS_TEST_DIR where the trees are mad
 
 import faulthandler
 import gc
+import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -339,6 +341,29 @@ def hrfs_start(hrfs, start):
         return start(build.HRFS, *args, **more)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _ports():
+    # below the range from which the kernel picks, and not the same for two runs at once
+    return itertools.count(20000 + (os.geteuid() % 8) * 1000)
+
+
+@pytest.fixture
+def free_port(_ports):
+    """free_port() -> a TCP port on 127.0.0.1 that nobody listens on."""
+
+    def find():
+        for port in _ports:
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    s.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+
+    return find
 
 
 @pytest.fixture

@@ -1,0 +1,254 @@
+# What `./dev test` does, in stages. Sourced by ./dev, which has installed what is needed.
+#
+# The mount tests run as root and, from a copy, as an ordinary user, at the same time. Each stage leaves its
+# output in a file and a count in $work/counts: "PASSED FAILED SKIPPED".
+
+test_user=hrfs-test
+seconds=30 # of each fuzzer and of the stress
+seed=${HRFS_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
+started=$(date +%s)
+fuse_mode=
+made_user=
+children=
+
+work=$(mktemp -d "${HRFS_TEST_DIR:-/var/tmp}/hrfs-dev.XXXXXX") || die "no room for a temporary directory"
+chmod 755 "$work"
+
+end_tree() { # PID
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		end_tree "$child"
+	done
+	kill -TERM "$1" 2>/dev/null
+}
+
+clean_up() {
+	trap - EXIT
+	for pid in $children; do
+		end_tree "$pid"
+	done
+	wait
+	[ -z "$fuse_mode" ] || chmod "$fuse_mode" /dev/fuse
+	[ -z "$made_user" ] || userdel -r "$test_user" >/dev/null 2>&1
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+stage() {
+	say "[$(($(date +%s) - started)) s] $*"
+}
+
+count() { # PASSED FAILED SKIPPED
+	echo "$1 $2 ${3:-0}" >>"$work/counts"
+}
+
+check() { # WHAT COMMAND...: one thing that passes or fails
+	what=$1
+	shift
+	if "$@"; then
+		count 1 0
+	else
+		count 0 1
+		say "FAILED: $what"
+	fi
+}
+
+# ---- who runs the tests ----
+
+user_can_mount() {
+	setpriv --reuid "$test_user" --regid "$test_user" --init-groups sh -c ': <>/dev/fuse' 2>/dev/null
+}
+
+prepare_user() {
+	if [ "$(id -u)" != 0 ]; then
+		say "not root: everything runs as $(id -un) only; what needs root is skipped"
+		return
+	fi
+	if ! id "$test_user" >/dev/null 2>&1; then
+		useradd --create-home --shell /bin/sh "$test_user" || die "could not create the user $test_user"
+		made_user=1
+	fi
+	if ! user_can_mount; then
+		[ ! -S /run/udev/control ] || die "/dev/fuse is closed to users by this machine's device manager"
+		fuse_mode=$(stat -c %a /dev/fuse)
+		say "/dev/fuse has mode $fuse_mode and no device manager runs: 666 until the tests are over"
+		chmod 666 /dev/fuse || die "could not open /dev/fuse to users"
+	fi
+}
+
+# The tree may lie where no other user can look, and the two runs must not share files.
+copy_for_user() {
+	mkdir "$work/user" &&
+		(cd "$here" && tar -cf - --exclude=./.git --exclude='./build*' --exclude=./.cache . &&
+			tar -cf - --exclude='*.p' --exclude='*.a' --exclude=meson-logs build-test) |
+		tar -xif - -C "$work/user" &&
+		chown -R "$test_user:" "$work/user"
+}
+
+as_test_user() {
+	setpriv --reuid "$test_user" --regid "$test_user" --init-groups --reset-env \
+		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="$seconds" "$@"
+}
+
+# ---- the stages ----
+
+# Under a sanitizer the addresses must not be too random; where that cannot be had, it mostly works without.
+steady=
+setarch "$(uname -m)" -R true 2>/dev/null && steady="setarch $(uname -m) -R"
+
+pytest_counts() { # LOG
+	line=$(grep -E '[0-9]+ (passed|failed|skipped|error|errors|deselected|xfailed).* in [0-9.]+s' "$1" | tail -n 1)
+	number() {
+		printf '%s\n' "$line" | sed -nE "s/.*[^0-9]?\b([0-9]+) $1.*/\1/p"
+	}
+	if [ -z "$line" ]; then
+		count 0 1
+		say "FAILED: pytest ended without a result"
+		return
+	fi
+	p=$(number passed) f=$(number failed) e=$(number 'errors?') s=$(number skipped)
+	count "${p:-0}" "$((${f:-0} + ${e:-0}))" "${s:-0}"
+}
+
+run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
+	name=$1 directory=$2
+	shift 2
+	prefix=
+	while [ "$1" != -- ]; do
+		prefix="$prefix $1"
+		shift
+	done
+	shift
+	(
+		cd "$directory" || exit 1
+		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider "$@" 2>&1
+	) >"$work/$name.log" </dev/null
+}
+
+follow() { # NAME: its log as it grows, until its process ends
+	tail -n +1 -f --pid="$2" "$work/$1.log" 2>/dev/null | sed -u "s/^/$1 | /"
+}
+
+marks() {
+	[ -n "$long" ] && echo "${1:-}" || echo "not long${1:+ and $1}"
+}
+
+stage_build() {
+	stage "building with the address and undefined sanitizers"
+	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled || die "the build failed"
+	stage "building the daemon with the thread sanitizer"
+	CC=clang build "$here/build-tsan" -Db_sanitize=thread -Db_lundef=false -Dwerror=true || die "the build failed"
+}
+
+stage_unit() {
+	stage "unit tests"
+	$steady meson test -C "$here/build-test" --no-rebuild --no-suite behaviour --print-errorlogs >"$work/unit.log" 2>&1
+	grep -vE '^ *[0-9]+/[0-9]+ .* OK ' "$work/unit.log"
+	number() {
+		sed -nE "s/^$1: *([0-9]+).*/\1/p" "$work/unit.log" | tail -n 1
+	}
+	ok=$(number Ok) fail=$(number Fail) late=$(number Timeout) skip=$(number Skipped)
+	[ -n "$ok" ] || fail=1
+	count "${ok:-0}" "$((${fail:-0} + ${late:-0}))" "${skip:-0}"
+}
+
+stage_mounts() {
+	if [ "$(id -u)" != 0 ]; then
+		stage "behaviour as $(id -un)"
+		: >"$work/user.log"
+		run_pytest user "$here" -- -m "$(marks 'not stress')" &
+		children=$!
+		follow user $!
+		pytest_counts "$work/user.log"
+		return
+	fi
+	stage "behaviour as root and as $test_user"
+	copy_for_user || die "could not copy the tree for $test_user"
+	: >"$work/root.log"
+	: >"$work/user.log"
+	run_pytest root "$here" -- -m "$(marks 'not stress')" &
+	root=$!
+	run_pytest user "$work/user" as_test_user -- -m "$(marks 'not stress')" &
+	user=$!
+	children="$root $user"
+	follow root $root &
+	follow user $user &
+	wait
+	children=
+	pytest_counts "$work/root.log"
+	pytest_counts "$work/user.log"
+}
+
+stage_threads() {
+	: >"$work/threads.log"
+	run_pytest threads "$here" env HRFS_BUILD="$here/build-tsan" -- -m "$(marks 'not stress')" tests/mount
+}
+
+stage_stress() {
+	: >"$work/stress.log"
+	run_pytest stress "$here" -- -s -m stress
+	sed 's/^/stress | /' "$work/stress.log"
+	pytest_counts "$work/stress.log"
+	if [ "$(id -u)" = 0 ]; then
+		run_pytest stress-user "$work/user" as_test_user -- -s -m stress
+		sed 's/^/stress-user | /' "$work/stress-user.log"
+		pytest_counts "$work/stress-user.log"
+	fi
+}
+
+fuzz_one() { # PROGRAM
+	name=$(basename "$1")
+	mkdir -p "$work/corpus/$name"
+	kept=$here/tests/fuzz/corpus/${name#fuzz_}
+	[ -d "$kept" ] || kept=
+	"$1" -seed="$seed" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix="$here/build-test/" "$work/corpus/$name" $kept >"$work/$name.log" 2>&1 || {
+		tail -n 60 "$work/$name.log"
+		return 1
+	}
+	grep -E 'number_of_executed_units|DONE' "$work/$name.log" | sed "s/^/$name | /"
+}
+
+stage_fuzz() {
+	for program in "$here"/build-test/tests/fuzz/fuzz_*; do
+		case $program in
+		*.p | *'*') continue ;;
+		esac
+		check "$(basename "$program") (seed $seed)" fuzz_one "$program"
+	done
+}
+
+summary() {
+	stage "done; seed $seed"
+	grep -hE '^SKIPPED' "$work"/*.log | sort | uniq -c | sed 's/^/dev: /' >&2
+	passed=0 failed=0 skipped=0
+	while read -r p f s; do
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	done <"$work/counts"
+	say "$skipped skipped, for the reasons above"
+	clean_up
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+[ -z "$long" ] || seconds=300
+export HRFS_BUILD="$here/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="$seconds"
+say "seed $seed (HRFS_SEED=$seed repeats it)"
+find_python pytest
+prepare_user
+stage_build
+stage_unit
+stage_mounts
+stage "the daemon under the thread sanitizer, beside stress and fuzzing of $seconds s each"
+stage_threads &
+threads=$!
+children=$threads
+stage_stress
+stage_fuzz
+wait "$threads"
+children=
+sed 's/^/threads | /' "$work/threads.log"
+pytest_counts "$work/threads.log"
+summary
