@@ -10,11 +10,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#define WORKER_END_MS 3000 /* from its last word to its end, when it hangs on nothing */
 
 static struct {
 	const struct options *options;
@@ -177,9 +180,22 @@ static int give_up(const char *why)
 	return 1;
 }
 
+/* Whoever waits for the keeper's end finds everything closed then. A worker that hangs on its lower is not waited for. */
+static void wait_for_worker(void)
+{
+	AUTO_FD fd = pidfd_open(keeper.worker, 0);
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	if (fd >= 0)
+		poll(&p, 1, WORKER_END_MS);
+	if (waitpid(keeper.worker, NULL, WNOHANG) == keeper.worker)
+		keeper.worker = 0;
+}
+
 static int finish(void)
 {
 	log_info("event=end");
+	wait_for_worker();
 	end_children();
 	files_of_mount_remove(&shared->config);
 	return 0;

@@ -1,0 +1,185 @@
+"""Until a successor can take over: a dead daemon is an error at once, never a hang."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.lib.wait import wait_gone, wait_until
+
+BUSY = """
+import os, sys
+d = sys.argv[1]
+os.makedirs(d, exist_ok=True)
+print("go", flush=True)
+try:
+    while True:
+        with open(d + "/f", "ab") as f:
+            f.write(b"line\\n")
+        os.stat(d)
+        os.rename(d + "/f", d + "/g")
+        with open(d + "/g", "rb") as f:
+            f.read()
+        os.rename(d + "/g", d + "/f")
+except OSError as e:
+    print(e.errno, flush=True)
+"""
+
+
+def busy(start, m, n):
+    r = start(sys.executable, "-c", BUSY, str(m.path / f"busy{n}"))
+    return r
+
+
+def dead(path):
+    """The errno of everything that still tries."""
+    try:
+        os.listdir(path)
+    except OSError as e:
+        return e.errno
+    return 0
+
+
+@pytest.mark.leaves_daemon
+@pytest.mark.parametrize("who", ["worker", "keeper"])
+def test_killed(mount, start, who):
+    m = mount()
+    fd = os.open(m.path / "open", os.O_CREAT | os.O_RDWR)
+    os.write(fd, b"acknowledged")
+    clients = [subprocess.Popen([sys.executable, "-c", BUSY, str(m.path / f"busy{n}")], stdout=subprocess.PIPE, text=True) for n in range(3)]
+    try:
+        for c in clients:
+            assert c.stdout.readline() == "go\n"
+        worker = m.worker_pid()
+        os.kill(worker if who == "worker" else m.keeper, signal.SIGKILL)
+        for c in clients:
+            # each gets an error; the test's time limit is what a hang would meet
+            assert int(c.stdout.readline()) in (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENOENT, errno.ENODEV)
+            assert c.wait() == 0
+        with pytest.raises(OSError):
+            os.pread(fd, 1, 0) and os.fstat(fd) and os.pwrite(fd, b"x", 0)
+        wait_gone(worker)
+        wait_gone(m.keeper)
+    finally:
+        for c in clients:
+            c.kill()
+            c.wait()
+        os.close(fd)
+    # the mount is off the tree, and what was written is in the source
+    wait_until(lambda: not m.mounted(), what="the mount to be gone")
+    assert (m.src / "open").read_bytes() == b"acknowledged"
+    assert dead(m.path) == 0
+
+
+@pytest.mark.leaves_daemon
+def test_killed_both_at_once(mount):
+    """Nobody is left to unmount: clients get errors all the same."""
+    m = mount()
+    (m.path / "f").write_bytes(b"x")
+    worker = m.worker_pid()
+    os.kill(m.keeper, signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    wait_gone(worker)
+    assert dead(m.path) in (errno.ENOTCONN, errno.ECONNABORTED)
+    assert (m.src / "f").read_bytes() == b"x"
+    m.detach()
+
+
+def test_terminated_while_in_use(mount):
+    """SIGTERM detaches at once and serves who is inside until the last one leaves."""
+    m = mount()
+    (m.path / "d").mkdir()
+    here = os.open(m.path / "d", os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(m.path / "f", os.O_CREAT | os.O_RDWR)
+    m.terminate()
+    wait_until(lambda: not m.mounted(), what="the mount to be detached")
+    os.write(fd, b"still here")
+    os.mkdir("sub", dir_fd=here)
+    assert os.listdir(here) == ["sub"]
+    assert m.process.poll() is None
+    os.close(fd)
+    os.close(here)
+    assert m.wait_end() == 0
+    assert (m.src / "f").read_bytes() == b"still here"
+    assert (m.src / "d" / "sub").is_dir()
+
+
+def test_unmounted(mount):
+    m = mount()
+    (m.path / "f").write_bytes(b"x")
+    assert m.umount() == 0
+    assert not Path(m.socket).exists()
+
+
+def test_lifeline(mount):
+    """Whoever holds the other end keeps the mount, in whatever way it dies."""
+    r, w = os.pipe()
+    m = mount(lifeline=r)
+    os.close(r)
+    (m.path / "f").write_bytes(b"x")
+    os.close(w)
+    assert m.wait_end() == 0
+    assert not m.mounted()
+
+
+def test_client_killed_in_the_middle(mount, start):
+    """Requests of a dead client are carried out or not, the mount goes on, and no node is left over."""
+    m = mount()
+    for n in range(20):
+        p = subprocess.Popen([sys.executable, "-c", BUSY, str(m.path / f"busy{n}")], stdout=subprocess.PIPE, text=True)
+        assert p.stdout.readline() == "go\n"
+        p.kill()
+        p.wait()
+    (m.path / "after").write_bytes(b"fine")
+    assert (m.path / "after").read_bytes() == b"fine"
+
+
+def test_threads_race(mount):
+    """Lookups, renames and removals of the same names from several threads: no wrong answer, no stale name."""
+    m = mount()
+    d = m.path
+    wrong = []
+    stop = threading.Event()
+
+    def shuffle(n):
+        try:
+            for i in range(400):
+                a, b = d / f"{n}-{i}", d / "common"
+                a.write_bytes(b"%d" % n)
+                os.rename(a, b)
+                try:
+                    if not b.read_bytes().isdigit():
+                        wrong.append("content")
+                    if i % 7 == 0:
+                        os.unlink(b)
+                except FileNotFoundError:
+                    pass
+        except Exception as e:
+            wrong.append(repr(e))
+
+    def look():
+        while not stop.is_set():
+            try:
+                os.stat(d / "common")
+                os.listdir(d)
+            except FileNotFoundError:
+                pass
+            except OSError as e:
+                wrong.append(repr(e))
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    threads = [threading.Thread(target=shuffle, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    stop.set()
+    looker.join()
+    assert not wrong
+    assert sorted(os.listdir(d)) == sorted(os.listdir(m.src))

@@ -1,0 +1,71 @@
+"""Random operations: the mount against a plain directory, and many processes at once in one tree.
+
+HRFS_STRESS_SECONDS: how long (2 by default, ./dev test takes more). HRFS_SEED: the seed of a run that is to be repeated.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parent / "random_ops.py"
+SECONDS = float(os.environ.get("HRFS_STRESS_SECONDS") or 2)
+SEED = os.environ.get("HRFS_SEED") or str(random.randrange(1 << 32))
+
+
+def start_one(n, *directories):
+    argv = [sys.executable, PROGRAM, f"{SEED}-{n}", str(SECONDS), *map(str, directories)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def result(process):
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+def show(capsys, text):
+    with capsys.disabled():
+        print(f" [{text}]", end="", flush=True)
+
+
+@pytest.mark.time_limit(int(SECONDS) + 300)
+@pytest.mark.parametrize("options", ["", "sole_writer"])
+def test_against_a_plain_directory(mount, tree, capsys, options):
+    m = mount(options=options)
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    running = [start_one(n, m.path / f"p{n}", plain / f"p{n}") for n in range(2)]
+    results = [result(p) for p in running]
+    show(capsys, f"seed {SEED}, {sum(r['steps'] for r in results)} steps")
+    assert [r["difference"] for r in results if r["difference"]] == []
+
+
+def picture(base):
+    out = {}
+    for directory, subdirs, files in os.walk(base):
+        for name in subdirs + files:
+            path = os.path.join(directory, name)
+            st = os.lstat(path)
+            content = Path(path).read_bytes() if st.st_mode & 0o170000 == 0o100000 else None
+            out[os.path.relpath(path, base)] = (st.st_mode, st.st_nlink, st.st_size if content is not None else 0, content)
+    return out
+
+
+@pytest.mark.time_limit(int(SECONDS) + 120)
+def test_a_crowd(mount, capsys):
+    """No wrong errno, no hang, and afterwards the mount and its source show the same tree."""
+    m = mount()
+    (m.path / "crowd").mkdir()
+    running = [start_one(n, m.path / "crowd") for n in range(6)]
+    results = [result(p) for p in running]
+    show(capsys, f"seed {SEED}, {sum(r['steps'] for r in results)} steps")
+    assert [r["difference"] for r in results if r["difference"]] == []
+    for path in (m.src / "crowd").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o644)
+    assert picture(m.path / "crowd") == picture(m.src / "crowd")

@@ -1,0 +1,77 @@
+"""The same programs on the mount and on a plain directory: every answer is compared."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib.running import identity
+
+OPLIST = Path(__file__).parent / "oplist.py"
+
+# Answers that differ, with the reason. An empty table is the aim.
+KNOWN = {
+    # the FUSE request for it came with Linux 6.2, libfuse 3.14 has no operation for it: EOPNOTSUPP, as file systems without it say
+    "tmpfile": "no O_TMPFILE",
+}
+
+
+def answers(directory, user=None):
+    done = subprocess.run([sys.executable, OPLIST, directory], capture_output=True, text=True, timeout=100, **identity(user))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def differences(plain, mounted):
+    out = []
+    for name, expected in plain.items():
+        assert "Traceback" not in str(expected), f"{name} fails on the plain directory:\n{expected}"
+        got = mounted[name]
+        if got == expected or KNOWN.get(name) == got:
+            continue
+        pairs = list(enumerate(zip(expected, got))) if isinstance(expected, list) and isinstance(got, list) else [(0, (expected, got))]
+        out += [f"{name}[{i}]: plain {a!r}, mount {b!r}" for i, (a, b) in pairs if a != b] or [f"{name}: plain {expected!r}, mount {got!r}"]
+    return "\n".join(out)
+
+
+@pytest.mark.time_limit(200)
+@pytest.mark.parametrize("options", ["", "sole_writer", "threads=1"])
+def test_same_answers(mount, tree, options):
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    m = mount(options=options)
+    assert not differences(answers(plain), answers(m.path))
+
+
+@pytest.mark.time_limit(200)
+def test_same_answers_for_another_user(mount, tree, other):
+    """A mount by root, used by somebody else: what is made belongs to the caller, what may not be done is refused."""
+    plain, mine = tree.dir / "plain", tree.src / "mine"
+    for d in (plain, mine):
+        d.mkdir()
+        os.chown(d, other.uid, other.gid)
+    m = mount(options="allow_other")
+    assert not differences(answers(plain, other), answers(m.path / "mine", other))
+
+
+@pytest.mark.time_limit(200)
+def test_same_answers_in_place(mount, tree):
+    """Mounted over its own source."""
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    m = mount(tree.src, tree.src)
+    assert not differences(answers(plain), answers(m.path))
+
+
+def test_mount_and_source_are_one_tree(mount, tree):
+    """What was made through the mount is there without it, and the other way round."""
+    m = mount()
+    (m.path / "a").mkdir()
+    (m.path / "a" / "f").write_text("through the mount")
+    assert (tree.src / "a" / "f").read_text() == "through the mount"
+    assert (m.path / "a" / "f").stat().st_ino == (tree.src / "a" / "f").stat().st_ino
+    m.umount()
+    assert (tree.src / "a" / "f").read_text() == "through the mount"
