@@ -14,6 +14,7 @@
  * the old bytes after taking its clock is told. All paths of one request get its ticks in one step.
  */
 #pragma once
+#include "core/base/buf.h"
 #include "core/journal.h"
 
 enum touch { /* what a mark's requests may have changed */
