@@ -25,3 +25,11 @@ int server_start(const struct server_options *o);
 void server_stop(void);
 /* Hands a settled batch to the loop (copied). Called by the settling thread. */
 void server_batch(const struct batch *batch);
+
+/*
+ * Unsettled notices, for subscriptions with hrfs-raw. server_touched() is called when a system call
+ * that touched `path` (relative to the root) has returned, and only while server_wants_raw(), which is
+ * one relaxed load. Any thread; never blocks: beyond a bound notices are dropped and counted.
+ */
+bool server_wants_raw(void);
+void server_touched(const char *path);
