@@ -16,10 +16,13 @@
 struct journal;
 
 #define JOURNAL_STATES 8
+#define JOURNAL_PINS 256
 
 /* region: zeroed (a new journal) or left by a dead worker (adopted); borrowed. 0, -EINVAL (other layout), -ENOMEM */
 int journal_open(struct journal **out, void *region, size_t size_bytes);
 void journal_close(struct journal *j);
+/* How many bytes of the region may be in use before old paths go; 256 MiB at the start. Paths with a mark never go. */
+void journal_set_limit(struct journal *j, size_t bytes);
 
 /* The last tick taken. Everything whose system call has returned has a tick <= this. */
 tick_t journal_tick(struct journal *j);
@@ -28,20 +31,25 @@ tick_t journal_take_tick(struct journal *j);
 /* Clocks before this one are answered "fresh instance". */
 tick_t journal_oldest(struct journal *j);
 
-/* The state of a path at a clock; STATE_UNKNOWN when the journal does not reach back or cannot tell. *known is false
+/* The state of a path at a clock; STATE_UNKNOWN when the journal does not reach back or cannot tell. *touched is false
  * when the path was never touched since the clock: it is then in the state that it has on disk. */
 struct state journal_state_at(struct journal *j, const char *path, tick_t at, bool *touched);
 
 /*
- * Each path whose state now is not known to equal its state at `since`, oldest change first: before =
- * at `since`, after = the last published. The change is valid during the call, made without the
- * lock. 0; -ESTALE: `since` is older than the journal reaches (fresh instance); else fn's non-zero answer.
- * upto: leave out what was published with a later tick.
+ * Each path whose state at `upto` is not known to equal its state at `since`, oldest change first:
+ * before = at `since`, after = the last published one. A path with a request that has ended (by upto)
+ * and that no comparison has been published for is among them, with `after` unknown. What only began
+ * by upto comes with a later `since`. The change is valid during the call, made without the lock.
+ * 0; -ESTALE: `since` is older than the journal reaches, or none of its ticks (fresh instance); -ENOMEM;
+ * else fn's non-zero answer.
  */
 int journal_since(struct journal *j, tick_t since, tick_t upto,
 		  int (*fn)(const struct change *c, void *arg), void *arg);
 
-/* Keep the states at this clock (a job's, a subscription's) beyond the 8; counted. At most 256 at once: -ENOSPC. */
+/*
+ * Keep the states at this clock (a job's, a subscription's) beyond the 8; counted. At most JOURNAL_PINS at once:
+ * -ENOSPC. Pins outlive the worker, as the jobs do that they are for. The byte limit goes before pins.
+ */
 int journal_pin(struct journal *j, tick_t at);
 void journal_unpin(struct journal *j, tick_t at);
 

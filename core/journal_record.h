@@ -71,7 +71,10 @@ int journal_begin(struct journal *j, struct touching *paths, size_t count, const
 /* its system call is over (result < 0: without effect), with one tick. Writer may be NULL (unchanged) */
 void journal_end(struct journal *j, const uint32_t *marks, size_t count, bool failed);
 
-/* The state before. May be set again while requests are in flight (a prefix about to be overwritten becomes known). */
+/*
+ * The state before. May be set again while requests are in flight (a prefix about to be overwritten becomes known). Without
+ * effect on a mark that journal_mark_like() has made or widened: what was there before the move is not the request's to say.
+ */
 void journal_set_before(struct journal *j, uint32_t mark, enum before how, const struct state *state,
 			uint64_t size);
 /* false: there is no such mark (any more) */
@@ -88,16 +91,20 @@ int journal_marks(struct journal *j, tick_t upto, struct mark **out, size_t *cou
 
 /*
  * A path below a directory that was moved, found by the settler: a mark that has the ticks, writer and times of
- * `like` and BEFORE_KNOWN. When the path has a mark already only its doubt is widened. 0, -ENOSPC
+ * `like` and BEFORE_KNOWN. When the path has a mark already its doubt is widened, and `before` is its own when the move was
+ * earlier. (When a journal_since() has been answered between the move and this call, the last tick is a newer one than
+ * that of `like`, so that the next answer tells the path.) 0, -ENOSPC, -ENOENT (no such mark as like), -ENAMETOOLONG
  */
 int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before,
 		      uint32_t *mark);
 
 /*
  * Publishes what the mark's path is now: `before` is the resolved state before the mark (used when the journal
- * knew nothing of the path), stamp may be NULL. seen: mark.last of the copy that the comparison was made for. settled: the
+ * knew nothing of the path; where it contradicts the last published state, the time between is in doubt), stamp may be
+ * NULL. A mark none of whose requests can have changed the state publishes nothing. seen: mark.last of the copy that the comparison was made for. settled: the
  * mark goes. Else it stays, with `after` published as an intermediate state.
- * 0; -EAGAIN: touched again meanwhile, compare again; -ENOENT: no such mark.
+ * 0; -EAGAIN: touched again meanwhile, or (settled) a request is in flight, or none has ended: compare again later;
+ * -ENOENT: no such mark.
  */
 int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct state *before,
 		    const struct state *after, const struct stamp *stamp, bool settled);
