@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #define LOOK_UP_TRIES 16
+#define FIND_TRIES 100
+#define MOVE_WAIT_S 2
 
 static dev_t root_dev;
 static bool by_name; /* the lower's inode numbers cannot be trusted */
@@ -121,14 +124,14 @@ static int find_victim(node_id id, struct place *p, struct stat *st)
 	return 0;
 }
 
-int lower_find(node_id id, struct place *p, struct stat *st)
+/* By one of its names; -ENOENT: by none of them. */
+static int find_by_name(node_id id, struct place *p, struct stat *st)
 {
 	struct identity want, is;
 	struct stat own;
 	node_id dir;
-	int error = -ESTALE;
+	int error = -ENOENT;
 
-	*p = (struct place){ .own_fd = -1 };
 	for (unsigned n = 0; id != NODE_ROOT; n++) {
 		int r = nth_name(id, n, &want, p->name, &dir);
 
@@ -141,11 +144,83 @@ int lower_find(node_id id, struct place *p, struct stat *st)
 			r = lower_identify(p->dir->fd, p->name, &is, st ? st : &own);
 		if (r == 0 && (by_name || identity_equal(&is, &want)))
 			return 0;
-		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ESTALE)
 			error = r; /* EACCES, EIO: worth telling, unless another name leads there */
 		dirs_put(take_ptr(p->dir));
 	}
-	return find_victim(id, p, st) == 0 ? 0 : error;
+	return error;
+}
+
+/*
+ * Between the system call of a rename and its entry in the table a node is at a name that the table
+ * does not know yet. Whoever misses it then looks again once that is over.
+ */
+static struct {
+	pthread_cond_t over;
+	unsigned under_way, done; /* with table_lock */
+} moves = { .over = PTHREAD_COND_INITIALIZER };
+
+void lower_move_begin(void)
+{
+	pthread_mutex_lock(&table_lock);
+	moves.under_way++;
+	pthread_mutex_unlock(&table_lock);
+}
+
+void lower_move_end(void)
+{
+	pthread_mutex_lock(&table_lock);
+	moves.under_way--;
+	moves.done++;
+	pthread_cond_broadcast(&moves.over);
+	pthread_mutex_unlock(&table_lock);
+}
+
+static unsigned moves_done(void)
+{
+	unsigned done;
+
+	pthread_mutex_lock(&table_lock);
+	done = moves.done;
+	pthread_mutex_unlock(&table_lock);
+	return done;
+}
+
+/* True: a name has moved since, look again. A rename that hangs in the lower is not waited for without end. */
+static bool wait_for_moves(unsigned *seen)
+{
+	struct timespec until;
+	bool again;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += MOVE_WAIT_S;
+	pthread_mutex_lock(&table_lock);
+	while (moves.done == *seen && moves.under_way) {
+		if (pthread_cond_timedwait(&moves.over, &table_lock, &until))
+			break;
+	}
+	again = moves.done != *seen;
+	*seen = moves.done;
+	pthread_mutex_unlock(&table_lock);
+	return again;
+}
+
+int lower_find(node_id id, struct place *p, struct stat *st)
+{
+	unsigned seen = moves_done();
+	int r;
+
+	*p = (struct place){ .own_fd = -1 };
+	for (int i = 0; i < FIND_TRIES; i++) {
+		r = find_by_name(id, p, st);
+		if (r == 0 || r == -ESTALE)
+			return r;
+		if (find_victim(id, p, st) == 0)
+			return 0;
+		if (!wait_for_moves(&seen))
+			break;
+	}
+	return r == -ENOENT ? -ESTALE : r;
 }
 
 int place_fd(const struct place *p)
@@ -168,53 +243,58 @@ int node_stat(node_id id, struct stat *st)
 	return lower_find(id, &p, st);
 }
 
+/* O_PATH of the node. -EAGAIN: it was renamed or removed between finding and opening it. */
+static int open_path(node_id id, struct stat *st)
+{
+	AUTO_PLACE p = { .own_fd = -1 };
+	struct identity is, want;
+	struct node *n;
+	AUTO_FD fd = -1;
+	int r = lower_find(id, &p, st);
+
+	if (r < 0)
+		return r;
+	if (!p.dir)
+		return take_fd(&p.own_fd);
+	fd = openat(p.dir->fd, p.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	want = n ? n->is : (struct identity){ 0 };
+	pthread_mutex_unlock(&table_lock);
+	r = lower_identify(fd, "", &is, st);
+	if (r < 0)
+		return r;
+	return by_name || identity_equal(&is, &want) ? take_fd(&fd) : -EAGAIN;
+}
+
 /*
  * O_PATH first, then the object itself through it: what is opened is what was compared, and a fifo
  * or a device that took the name meanwhile is never opened.
  */
 int node_open(node_id id, int flags)
 {
-	struct place p;
-	struct identity is, want;
-	struct stat st;
-	struct node *n;
 	char path[FD_PATH_SIZE];
-	int fd, r;
+	struct stat st;
+	AUTO_FD fd = -1;
+	int r;
 
-	r = lower_find(id, &p, NULL);
-	if (r < 0)
-		return r;
-	if (!p.dir) {
-		fd = p.own_fd;
-		p.own_fd = -1;
-	} else {
-		fd = openat(p.dir->fd, p.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
+	for (int i = 0; i < FIND_TRIES; i++) {
+		fd = open_path(id, &st);
+		if (fd != -EAGAIN)
+			break;
 	}
-	place_done(&p);
 	if (fd < 0)
-		return fd;
-	pthread_mutex_lock(&table_lock);
-	n = table_node(id);
-	want = n ? n->is : (struct identity){ 0 };
-	pthread_mutex_unlock(&table_lock);
-	r = lower_identify(fd, "", &is, &st);
-	if (r == 0 && !by_name && !identity_equal(&is, &want))
-		r = -ESTALE;
-	if (r == 0 && (flags & O_DIRECTORY) && !S_ISDIR(st.st_mode))
-		r = -ENOTDIR;
-	if (r == 0 && (flags & O_PATH))
-		return fd;
-	if (r == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		r = -EINVAL;
-	if (r == 0) {
-		r = open(fd_path(fd, path), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-		if (r < 0)
-			r = -errno;
-	}
-	close(fd);
-	return r;
+		return fd == -EAGAIN ? -ESTALE : fd;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (flags & O_PATH)
+		return take_fd(&fd);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -EINVAL;
+	r = open(fd_path(fd, path), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
 }
 
 /* ---- looking up ---- */
@@ -287,8 +367,6 @@ int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, 
 	dirs_put(d);
 	return r;
 }
-
-/* ---- names and paths, for those who observe ---- */
 
 node_id node_child(node_id dir, const char *name)
 {

@@ -21,6 +21,9 @@ void lower_set_root(dev_t dev, bool identity_by_name);
 
 /* A place where the node is now, with its attributes (st may be NULL). -ESTALE: nowhere known. */
 int lower_find(node_id id, struct place *p, struct stat *st);
+/* Around the system call of a rename and its entry in the table: nodes are missed meanwhile. */
+void lower_move_begin(void);
+void lower_move_end(void);
 int place_fd(const struct place *p);
 void place_done(struct place *p);
 #define AUTO_PLACE AUTO_DONE(place) struct place

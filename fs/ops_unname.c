@@ -172,42 +172,37 @@ void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
 
 /* ---- rename ---- */
 
-/* The table as the lower is now. */
+/* The name leads to this node now (NULL: to one that is not known). */
+static void set_name(struct node *n, uint32_t dir, const char *name)
+{
+	if (n)
+		table_add_name(n, dir, name); /* takes it from whoever had it */
+	else
+		table_drop_name(dir, name);
+}
+
+/*
+ * The table as the lower is now. What was where is told by the ids from before the system call: by now
+ * somebody may have looked the new name up, and so have found the moved node there.
+ */
 static void names_moved(const struct observe_op *op)
 {
-	struct node *dir, *new_dir, *moved, *other;
+	struct node *dir, *new_dir;
 	uint32_t from, to;
 
+	if (op->node && op->node == op->new_node)
+		return; /* two names of one file: rename does nothing */
 	pthread_mutex_lock(&table_lock);
 	dir = table_node(op->dir);
 	new_dir = table_node(op->new_dir);
-	if (!dir || !new_dir)
-		goto out;
-	from = table_index(dir);
-	to = table_index(new_dir);
-	table_names_changed(from);
-	table_names_changed(to);
-	moved = table_child(from, op->name);
-	other = table_child(to, op->new_name);
-	if (moved && moved == other)
-		goto out; /* two names of one file: rename does nothing */
-	if (op->rename_flags & RENAME_EXCHANGE) {
-		if (moved)
-			table_add_name(moved, to, op->new_name);
-		else
-			table_drop_name(to, op->new_name);
-		if (other)
-			table_add_name(other, from, op->name);
-		else
-			table_drop_name(from, op->name);
-		goto out;
+	if (dir && new_dir) {
+		from = table_index(dir);
+		to = table_index(new_dir);
+		table_names_changed(from);
+		table_names_changed(to);
+		set_name(table_node(op->node), to, op->new_name);
+		set_name(op->rename_flags & RENAME_EXCHANGE ? table_node(op->new_node) : NULL, from, op->name);
 	}
-	if (moved)
-		table_add_name(moved, to, op->new_name); /* takes it from the victim */
-	else
-		table_drop_name(to, op->new_name);
-	table_drop_name(from, op->name);
-out:
 	pthread_mutex_unlock(&table_lock);
 }
 
@@ -220,9 +215,11 @@ static int rename_between(struct observe_op *op, int from, int to)
 	intent->new_dir = op->new_dir;
 	intent->other = op->new_node;
 	strncpy(intent->new_name, op->new_name, NAME_MAX);
+	lower_move_begin();
 	r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
 	if (r == 0)
 		names_moved(op);
+	lower_move_end();
 	intent_done(intent, r);
 	return r;
 }

@@ -254,7 +254,7 @@ def crowd(seed, seconds, mount):
         answer = player.run(step)
         n += 1
         if isinstance(answer, (str, int)) and str(answer).startswith("E") and answer not in ALLOWED:
-            return n, f"seed {seed}: {answer} is no errno of a healthy file system"
+            return n, f"seed {seed}: {answer} is no errno of a healthy file system, for {step}"
     player.close()
     return n, None
 
