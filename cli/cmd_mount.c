@@ -1,0 +1,155 @@
+#include "cli/commands.h"
+#include "cli/mounting.h"
+#include "cli/say.h"
+#include "cli/services.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+struct request {
+	bool as_json, foreground, no_services;
+	char **command;
+};
+
+static void say_mounted(const struct mounted *m)
+{
+	for (size_t i = 0; i < m->notes.count; i++)
+		say_note("%s", m->notes.items[i]);
+	if (m->place.in_place)
+		printf("%s is mounted over itself\n", m->place.mountpoint);
+	else
+		printf("%s is mounted on %s\n", m->place.source, m->place.mountpoint);
+	fflush(stdout);
+}
+
+static void say_as_json(const struct mounted *m, const json_t *services)
+{
+	json_t *o = json_copy(m->ready);
+	json_t *notes = json_array();
+
+	for (size_t i = 0; i < m->notes.count; i++)
+		json_array_append_new(notes, json_bytes(m->notes.items[i]));
+	json_object_set_new(o, "notes", notes);
+	if (services) {
+		json_object_set(o, "services", json_object_get(services, "services"));
+		json_object_set(o, "not_started", json_object_get(services, "not_started"));
+	}
+	say_json(o);
+	json_decref(o);
+}
+
+static int start_services(const struct mounted *m, const struct request *q, json_t **services)
+{
+	struct launch_mount mount = {
+		.socket = mounted_text(m, "socket"),
+		.mountpoint = m->place.mountpoint,
+		.source = m->place.source,
+		.device = mounted_text(m, "device"),
+	};
+	int r;
+
+	if (q->no_services || (!q->command && !services_configured(m->place.mountpoint)))
+		return CLI_OK;
+	r = services_start(&mount, q->command, services);
+	if (r != CLI_OK)
+		say_note("%s stays mounted, without services", m->place.mountpoint);
+	return r;
+}
+
+static void say_services(const json_t *services, const char *source)
+{
+	AUTO_BUF names = { 0 };
+
+	if (!services)
+		return;
+	services_say_not_started(services, source);
+	services_names(services, &names);
+	if (names.len)
+		printf("started: %s (hrfs log -f shows what they say)\n", names.data);
+}
+
+/* The daemon has the terminal: its end is the command's. */
+static int stay(pid_t keeper)
+{
+	int status;
+
+	signal(SIGINT, SIG_IGN); /* it gets them too, and takes the mount away */
+	signal(SIGQUIT, SIG_IGN);
+	while (waitpid(keeper, &status, 0) < 0) {
+		if (errno != EINTR)
+			return CLI_FAILED;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static int mount_it(struct mounting *m, const struct request *q)
+{
+	AUTO_MOUNTED done = { 0 };
+	json_t *services = NULL;
+	int r = mounting_do(m, &done);
+
+	if (r != CLI_OK)
+		return r;
+	if (!q->as_json)
+		say_mounted(&done);
+	r = start_services(&done, q, &services);
+	if (q->as_json)
+		say_as_json(&done, services);
+	else
+		say_services(services, done.place.source);
+	json_decref(services);
+	fflush(stdout);
+	return q->foreground ? stay(done.pid) : r;
+}
+
+static int run_mount(int argc, char **argv)
+{
+	struct mounting m = { .lifeline = -1 };
+	struct request q = { 0 };
+	const struct cli_option options[] = {
+		{ "option", 'o', CLI_LIST, &m.options, "OPT[,OPT…]",
+		  "ro, noexec, allow_other, noallow_other, sole_writer, …\n(see hrfs(1)); may be given again" },
+		{ "foreground", 'f', CLI_FLAG, &q.foreground, NULL, "stay here, with the daemon's log; Ctrl-C unmounts" },
+		{ "no-services", 'n', CLI_FLAG, &q.no_services, NULL, "start nothing that hrfs.yaml says" },
+		{ "json", 'j', CLI_FLAG, &q.as_json, NULL, "what there is to know of the mount" },
+		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+	};
+	AUTO_DONE(cli_args) struct cli_args args = { 0 };
+	int r = cli_parse(&cmd_mount, options, 1, 2, argv, &args);
+
+	if (r >= 0)
+		goto end;
+	r = CLI_USAGE;
+	if (args.command && !args.command[0]) {
+		say_error("mount: a command is wanted after '--'");
+		goto end;
+	}
+	m.source = args.words.items[0];
+	m.mountpoint = args.words.count > 1 ? args.words.items[1] : NULL;
+	m.foreground = q.foreground;
+	q.command = args.command;
+	r = mount_it(&m, &q);
+end:
+	strv_done(&m.options);
+	return r;
+}
+
+const struct cli_command cmd_mount = {
+	.name = "mount",
+	.summary = "mount a source tree, over itself or elsewhere, in the background",
+	.usage = "[-o OPTIONS] [-f] [--json] SRC [MNT] [-- COMMAND [ARG…]]",
+	.help = "Mounts SRC on MNT; without MNT over SRC itself, so that every path stays what it\n"
+		"was. It comes back when the mount answers. With a COMMAND, or an hrfs.yaml that is\n"
+		"trusted, services are started in the background, and restarted at each change.\n"
+		"\n"
+		"  hrfs mount ~/src/app                        over itself; hrfs umount takes it away\n"
+		"  hrfs mount ~/src/app ~/mnt                  elsewhere\n"
+		"  hrfs mount ~/src/app -- go run ./cmd/api    with a command that follows changes\n"
+		"  hrfs mount -o ro,noallow_other src mnt      options as of any mount\n"
+		"\n"
+		"Exit status: 0 when it is mounted; 1 when it could not be, or the services could not\n"
+		"be started; 2 wrong usage.\n",
+	.run = run_mount,
+};

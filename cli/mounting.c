@@ -1,0 +1,168 @@
+#include "cli/mounting.h"
+#include "cli/cli.h"
+#include "cli/fuse_check.h"
+#include "cli/fuse_conf.h"
+#include "cli/insiders.h"
+#include "cli/launch.h"
+#include "cli/project.h"
+#include "cli/say.h"
+#include <errno.h>
+#include <string.h>
+
+#define LISTED_MAX 8 /* processes that a note names */
+
+void mounted_done(struct mounted *m)
+{
+	place_done(&m->place);
+	json_decref(m->ready);
+	strv_done(&m->notes);
+}
+
+const char *mounted_text(const struct mounted *m, const char *key)
+{
+	const char *text = json_string_value(json_object_get(m->ready, key));
+
+	return text ? text : "";
+}
+
+static void note(struct mounted *m, struct buf *text)
+{
+	strv_take(&m->notes, buf_take(text));
+}
+
+/* ---- allow_other ---- */
+
+/* a word of the -o lists, up to its '=' */
+static bool has_option(const struct strv *options, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < options->count; i++) {
+		for (const char *p = options->items[i]; *p;) {
+			size_t word = strcspn(p, ",");
+
+			if (strcspn(p, ",=") == len && strncmp(p, name, len) == 0)
+				return true;
+			p += word + (p[word] == ',');
+		}
+	}
+	return false;
+}
+
+/* default_permissions guards the tree whoever enters, so others may, wherever that is permitted. */
+static int decide_allow_other(struct strv *options)
+{
+	if (has_option(options, "allow_other") || has_option(options, "noallow_other"))
+		return 0;
+	return geteuid() == 0 || fuse_conf_allows_others() ? strv_add(options, "allow_other") : 0;
+}
+
+static void note_alone(struct mounted *m, const struct strv *options)
+{
+	AUTO_BUF text = { 0 };
+
+	if (m->allow_other)
+		return;
+	buf_puts(&text, "only you can enter this mount: root, sudo, docker and other users cannot");
+	if (has_option(options, "noallow_other"))
+		buf_puts(&text, " (-o noallow_other)");
+	else
+		buf_puts(&text, "; to let them, mount again after: echo user_allow_other | sudo tee -a /etc/fuse.conf");
+	note(m, &text);
+}
+
+/* ---- the other notes ---- */
+
+static void note_replaced(struct mounted *m)
+{
+	AUTO_BUF text = { 0 };
+
+	if (!m->place.replaced)
+		return;
+	buf_printf(&text, "a dead mount was on %s; it has been replaced", m->place.mountpoint);
+	note(m, &text);
+}
+
+static void note_project(struct mounted *m)
+{
+	AUTO_BUF root = { 0 };
+	AUTO_BUF word = { 0 };
+	AUTO_BUF text = { 0 };
+	const char *marker;
+
+	if (project_above(m->place.source, &root, &marker) < 0)
+		return;
+	say_word(&word, root.data);
+	buf_printf(&text, "%s lies in %s: the project's root is the thing to mount: hrfs mount %s", marker, root.data,
+		   buf_str(&word));
+	note(m, &text);
+}
+
+struct outside {
+	struct buf text;
+	size_t count;
+	bool ancestors_know;
+};
+
+static int add_outside(const struct insider *i, void *arg)
+{
+	struct outside *o = arg;
+
+	if (o->ancestors_know && insider_is_ancestor(i->pid))
+		return 0;
+	if (o->count++ < LISTED_MAX) {
+		buf_puts(&o->text, o->count > 1 ? ", " : "");
+		say_safe(&o->text, i->name);
+		buf_printf(&o->text, " (%d%s)", i->pid, i->pid == getppid() ? ", this shell" : "");
+	}
+	return 0;
+}
+
+/* Their directory is the one below the mount, where nobody sees what they do. */
+static void note_outside(struct mounted *m, bool ancestors_know)
+{
+	struct outside o = { .ancestors_know = ancestors_know };
+	AUTO_BUF text = { 0 };
+
+	if (m->place.in_place)
+		insiders_of_directory(m->place.mountpoint, add_outside, &o);
+	if (o.count) {
+		buf_printf(&text, "%s", buf_str(&o.text));
+		if (o.count > LISTED_MAX)
+			buf_printf(&text, " and %zu more", o.count - LISTED_MAX);
+		buf_printf(&text, " already stood in %s and still %s what lies below the mount; 'cd .' enters it",
+			   m->place.mountpoint, o.count > 1 ? "see" : "sees");
+		note(m, &text);
+	}
+	buf_done(&o.text);
+}
+
+int mounting_do(struct mounting *m, struct mounted *out)
+{
+	AUTO_BUF error = { 0 };
+	struct launch launch;
+	int r = place_find(m->source, m->mountpoint, &out->place);
+
+	if (r == CLI_OK)
+		r = fuse_check();
+	if (r != CLI_OK)
+		return r;
+	if (decide_allow_other(&m->options) < 0)
+		return CLI_FAILED;
+	launch = (struct launch){
+		.source = out->place.source,
+		.mountpoint = out->place.mountpoint,
+		.options = &m->options,
+		.foreground = m->foreground,
+		.lifeline = m->lifeline,
+	};
+	r = launch_daemon(&launch, &out->ready, &out->pid, &error);
+	if (r < 0)
+		return fuse_explain(r, buf_str(&error));
+	out->allow_other = json_is_true(json_object_get(out->ready, "allow_other"));
+	note_alone(out, &m->options);
+	note_replaced(out);
+	note_project(out);
+	note_outside(out, m->ancestors_know);
+	return CLI_OK;
+}
