@@ -84,7 +84,7 @@ static int option_list(const struct mount_options *o, struct buf *list)
 }
 
 /* Runs fusermount3; its descriptors are CLOEXEC but `keep` and an stderr of ours. */
-static pid_t run_fusermount(char *const argv[], int keep, int error_fd)
+static pid_t run_fusermount(const char *const argv[], int keep, int error_fd)
 {
 	pid_t pid = fork();
 
@@ -99,7 +99,7 @@ static pid_t run_fusermount(char *const argv[], int keep, int error_fd)
 	}
 	if (error_fd >= 0)
 		dup2(error_fd, STDERR_FILENO);
-	execvp(argv[0], argv);
+	execvp(argv[0], (char *const *)argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
@@ -155,7 +155,7 @@ static int make_by_fusermount(const struct mount_options *o, struct buf *error)
 		close(pair[1]);
 		return say(error, -errno, "pipe", NULL);
 	}
-	pid = run_fusermount((char *[]){ FUSERMOUNT, "-o", list.data, "--", (char *)o->mountpoint, NULL }, pair[1],
+	pid = run_fusermount((const char *[]){ FUSERMOUNT, "-o", list.data, "--", o->mountpoint, NULL }, pair[1],
 			     err[1]);
 	close(pair[1]);
 	close(err[1]);
@@ -214,7 +214,7 @@ int mount_detach(const char *mountpoint, dev_t dev)
 		return 0;
 	if (geteuid() == 0)
 		return umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) ? -errno : 0;
-	pid = run_fusermount((char *[]){ FUSERMOUNT, "-u", "-z", "-q", "--", (char *)mountpoint, NULL }, -1, -1);
+	pid = run_fusermount((const char *[]){ FUSERMOUNT, "-u", "-z", "-q", "--", mountpoint, NULL }, -1, -1);
 	if (pid < 0)
 		return pid;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
