@@ -1,0 +1,134 @@
+"""From a save until the new version serves: hrfs beside entr, nodemon, watchexec and air.
+
+The server has no build and starts in about a millisecond, so what is left is the tool's own time.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+
+from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, peer, spread, until
+
+SAVES = 15
+REST = 0.4  # seconds between saves: nobody types faster
+
+
+def ask(port):
+    """The answer, None when the connection was refused or broken."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            data = b""
+            while chunk := s.recv(4096):
+                data += chunk
+    except OSError:
+        return None
+    return data.partition(b"\r\n\r\n")[2].decode() or None
+
+
+def serve_until(port, version, timeout=20):
+    """Seconds until the version answers, and how many connections were refused meanwhile."""
+    start, refused = time.perf_counter(), 0
+    while (answer := ask(port)) != version:
+        if time.perf_counter() - start > timeout:
+            raise TimeoutError(f"{version!r} never came, last was {answer!r}")
+        refused += answer is None
+        time.sleep(0.0002)
+    return time.perf_counter() - start, refused
+
+
+def saves(folder, port):
+    times, refused = [], 0
+    for i in range(SAVES):
+        time.sleep(REST)
+        version = f"version {i} of {port}"
+        with open(folder / "version", "w") as f:
+            f.write(version)
+        took, bad = serve_until(port, version)
+        times.append(took)
+        refused += bad
+    return times, refused
+
+
+def by_hand(place, folder, port):
+    """The floor: end it, start it, no tool."""
+    env = {"PORT": str(port)}
+    times = []
+    p = place.start([folder / "hello"], cwd=folder, env=env)
+    for i in range(SAVES):
+        time.sleep(REST)
+        (folder / "version").write_text(f"by hand {i}")
+        start = time.perf_counter()
+        p.kill()
+        p.wait()
+        p = place.start([folder / "hello"], cwd=folder, env=env)
+        serve_until(port, f"by hand {i}")
+        times.append(time.perf_counter() - start)
+    return times, 0
+
+
+def tools(folder, port):
+    """{name: (argv, needs)}"""
+    air = ["--build.cmd", "true", "--build.bin", "./hello", "--build.include_ext", "", "--build.include_file", "version"]
+    (folder / "hrfs.yaml").write_text(
+        f"services:\n  web:\n    run: ./hello\n    listen: 127.0.0.1:{port}\n    ready: tcp\n"
+    )
+    return {
+        "hrfs, socket held (hrfs.yaml)": [BUILD / "cli" / "hrfs", "run"],
+        "hrfs run -- ./hello": [BUILD / "cli" / "hrfs", "run", "--", "./hello"],
+        "entr -r": ["sh", "-c", f"echo version | {peer('entr')} -rn ./hello"] if peer("entr") else ["entr"],
+        "watchexec -r": ["watchexec", "-r", "-w", "version", "./hello"],
+        "nodemon": ["nodemon", "-q", "-w", "version", "--exec", "./hello"],
+        "nodemon --delay 1ms": ["nodemon", "-q", "--delay", "1ms", "-w", "version", "--exec", "./hello"],
+        "air, delay=1": ["air", *air, "--build.delay", "1"],
+        "air": ["air", *air],
+    }
+
+
+def one(place, argv, port, folder):
+    program = argv[0] if "/" in str(argv[0]) else peer(str(argv[0])) or shutil.which(str(argv[0]))
+    if not program:
+        return None
+    import os
+
+    env = {**os.environ, "PORT": str(port)}
+    p = place.start([program, *argv[1:]], cwd=folder, env=env, stdin=subprocess.PIPE)
+    try:
+        until(lambda: ask(port), timeout=20, step=0.01)
+        return saves(folder, port)
+    finally:
+        p.terminate()
+        try:
+            p.wait(5)
+        except subprocess.TimeoutExpired:
+            p.kill()
+
+
+def main():
+    table = Table(
+        f"From a save until the new version serves, milliseconds: median (min–max) of {SAVES} saves",
+        "who", "ms", "refused connections",
+    )  # fmt: skip
+    with Place() as place:
+        names = list(tools(place.make("names"), 1))
+        for number, name in enumerate(["killed and started by hand", *names]):
+            folder, port = place.make(f"tree{number}"), free_port()
+            shutil.copy(compile_helper("hello"), folder / "hello")
+            (folder / "version").write_text("none yet")
+            try:
+                if name in names:
+                    result = one(place, tools(folder, port)[name], port, folder)
+                else:
+                    result = by_hand(place, folder, port)
+            except TimeoutError as e:
+                table.row(name, f"failed: {e}", "")
+                continue
+            if result:
+                table.row(name, spread(result[0]), result[1])
+            else:
+                table.row(name, NOT_INSTALLED, "")
+    emit(table)
+
+
+main()
