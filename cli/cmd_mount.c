@@ -109,8 +109,8 @@ static int run_mount(int argc, char **argv)
 	struct mounting m = { .lifeline = -1 };
 	struct request q = { 0 };
 	const struct cli_option options[] = {
-		{ "option", 'o', CLI_LIST, &m.options, "OPT[,OPT…]",
-		  "ro, noexec, allow_other, noallow_other, sole_writer, …\n(see hrfs(1)); may be given again" },
+		{ "option", 'o', CLI_LIST, &m.options, "OPT[,OPT...]",
+		  "ro, noexec, allow_other, noallow_other, sole_writer, ...\n(see hrfs(1)); may be given again" },
 		{ "foreground", 'f', CLI_FLAG, &q.foreground, NULL, "stay here, with the daemon's log; Ctrl-C unmounts" },
 		{ "no-services", 'n', CLI_FLAG, &q.no_services, NULL, "start nothing that hrfs.yaml says" },
 		{ "json", 'j', CLI_FLAG, &q.as_json, NULL, "what there is to know of the mount" },
@@ -139,7 +139,7 @@ end:
 const struct cli_command cmd_mount = {
 	.name = "mount",
 	.summary = "mount a source tree, over itself or elsewhere, in the background",
-	.usage = "[-o OPTIONS] [-f] [--json] SRC [MNT] [-- COMMAND [ARG…]]",
+	.usage = "[-o OPTIONS] [-f] [--json] SRC [MNT] [-- COMMAND [ARG...]]",
 	.help = "Mounts SRC on MNT; without MNT over SRC itself, so that every path stays what it\n"
 		"was. It comes back when the mount answers. With a COMMAND, or an hrfs.yaml that is\n"
 		"trusted, services are started in the background, and restarted at each change.\n"

@@ -49,7 +49,7 @@ static int run_reload(int argc, char **argv)
 const struct cli_command cmd_reload = {
 	.name = "reload",
 	.summary = "build and restart services now, although nothing has changed",
-	.usage = "[--full] [--no-wait] [--timeout TIME] [--json] [SERVICE…]",
+	.usage = "[--full] [--no-wait] [--timeout TIME] [--json] [SERVICE...]",
 	.help = "Builds and restarts the named services (default: all) of the mount that the working\n"
 		"directory lies in, and waits until they are ready or have failed.\n"
 		"\n"

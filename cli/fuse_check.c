@@ -79,7 +79,7 @@ int fuse_explain(int r, const char *error)
 		advice = in_container() ? CONTAINER " --security-opt apparmor=unconfined" :
 					  "mounting takes CAP_SYS_ADMIN, which this root does not have";
 	if (!advice && strstr(error, "Operation not permitted"))
-		advice = "is fusermount3 setuid root? (ls -l $(which fusermount3); mend: sudo chmod u+s …)";
+		advice = "is fusermount3 setuid root? (ls -l $(which fusermount3); mend: sudo chmod u+s ...)";
 	if (!advice && strncmp(error, "unknown option", 14) == 0)
 		advice = "hrfs help mount lists them";
 	say_error("%s%s%s", *error ? error : strerror(-r), advice ? "; " : "", advice ? advice : "");

@@ -170,7 +170,7 @@ int launch_daemon(const struct launch *l, json_t **ready, pid_t *pid, struct buf
 	return r < 0 ? r : start(&argv, &told, l->lifeline, !l->foreground, ready, pid, error);
 }
 
-static int add_pair(struct strv *argv, const char *option, const char *value)
+int launch_add_pair(struct strv *argv, const char *option, const char *value)
 {
 	int r = strv_add(argv, option);
 
@@ -185,12 +185,12 @@ int launch_supervisor_argv(const struct launch_mount *m, struct strv *argv, stru
 	if (r == 0)
 		r = strv_add(argv, path.data);
 	if (r == 0)
-		r = add_pair(argv, "--socket", m->socket);
+		r = launch_add_pair(argv, "--socket", m->socket);
 	if (r == 0)
-		r = add_pair(argv, "--mountpoint", m->mountpoint);
+		r = launch_add_pair(argv, "--mountpoint", m->mountpoint);
 	if (r == 0)
-		r = add_pair(argv, "--source", m->source);
-	return r == 0 && m->device ? add_pair(argv, "--device", m->device) : r;
+		r = launch_add_pair(argv, "--source", m->source);
+	return r == 0 && m->device ? launch_add_pair(argv, "--device", m->device) : r;
 }
 
 int launch_supervisor(struct strv *argv, char *const *command, json_t **ready, struct buf *error)

@@ -26,6 +26,8 @@ struct launch_mount {
 
 /* the supervisor's path and what it must know of the mount. 0, -ENOENT (*error names what is missing), -ENOMEM */
 int launch_supervisor_argv(const struct launch_mount *m, struct strv *argv, struct buf *error);
+/* an option and its value. 0 or -ENOMEM */
+int launch_add_pair(struct strv *argv, const char *option, const char *value);
 /* "--" and the command; command NULL: nothing */
 int launch_add_command(struct strv *argv, char *const *command);
 /* Starts a detached one and waits for its ready line, as above. argv: grows. */

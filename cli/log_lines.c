@@ -126,9 +126,9 @@ void log_print_batch(const json_t *batch, bool as_json)
 	if (json_array_size(changes) > CHANGES_MAX || json_is_true(json_object_get(batch, "truncated"))) {
 		print_time(batch);
 		if (json_is_true(json_object_get(batch, "truncated")))
-			printf("… and more paths than are listed\n");
+			printf("... and more paths than are listed\n");
 		else
-			printf("… and %zu more paths\n", json_array_size(changes) - CHANGES_MAX);
+			printf("... and %zu more paths\n", json_array_size(changes) - CHANGES_MAX);
 	}
 }
 

@@ -79,7 +79,7 @@ static int take_words(int argc, char **argv, struct strv *options, char **source
 	for (int i = 3; i < argc; i++) {
 		const char *list = argv[i] + 2;
 
-		/* -s, -f, -n, -v, -r, -w … of helpers mean nothing here, or come again in -o */
+		/* -s, -f, -n, -v, -r, -w ... of helpers mean nothing here, or come again in -o */
 		if (strncmp(argv[i], "-o", 2) != 0)
 			continue;
 		if (!*list)

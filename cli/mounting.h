@@ -27,5 +27,5 @@ struct mounted {
 void mounted_done(struct mounted *m);
 /* CLI_OK or the exit code: the error has been said */
 int mounting_do(struct mounting *m, struct mounted *out);
-/* the socket, log, … of the ready line; "" when it lacks */
+/* the socket, log, ... of the ready line; "" when it lacks */
 const char *mounted_text(const struct mounted *m, const char *key);

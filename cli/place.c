@@ -151,7 +151,8 @@ static int check_mounts(const char *path, bool is_mountpoint, struct place *out)
 static int source_wrong(const char *path, int error)
 {
 	AUTO_BUF word = { 0 };
-	AUTO_FREE char *parent = strndup(path, (size_t)(path_base(path) - path));
+	size_t len = (size_t)(path_base(path) - path);
+	AUTO_FREE char *parent = strndup(path, len > 1 ? len - 1 : len); /* without its slash, but for "/" */
 
 	switch (error) {
 	case ENOENT:
