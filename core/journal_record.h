@@ -109,7 +109,7 @@ int journal_mark_like(struct journal *j, uint32_t like, const char *path, const 
 int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct state *before,
 		    const struct state *after, const struct stamp *stamp, bool settled);
 
-/* The last published state of an unmarked path with its stamp; false: nothing is stored with a known content. */
+/* The last published state of a path, marked or not, with its stamp; false: nothing is stored with a known content. */
 bool journal_stored(struct journal *j, const char *path, struct state *state, struct stamp *stamp);
 
 /* A checker over all structures of the region, for tests. 0, or -EUCLEAN with a text. */

@@ -34,15 +34,15 @@ struct observe_op {
 	pid_t tid; /* of the caller, as the kernel gave it; 0 for writeback and other namespaces */
 
 	/* private: */
-	uint32_t marks[OBSERVE_MARKS]; /* what before() has noted; a node with more names allocates */
-	uint32_t *more;
+	uint32_t marks[OBSERVE_MARKS]; /* what before() has noted */
+	uint32_t *more;		       /* instead, of a node with more names */
 	uint32_t mark_count;
-	bool made[OBSERVE_MARKS];
-	tick_t tick;
+	uint64_t moves[2]; /* of a rename of a directory; two when exchanged */
 };
 
 /* Before the first request. root_fd: O_PATH of the lower's root, borrowed. 0 or -errno */
 int observe_start(struct journal *j, int root_fd);
+struct journal *observe_journal(void);
 /*
  * 0, or -errno: the request must then not be carried out and the error be its answer (-ENOSPC when
  * the journal cannot take one more path). observe_after() is called if and only if this was 0.

@@ -5,7 +5,10 @@
 #pragma once
 #include "core/change.h"
 
-/* Called in the settling thread for each batch, in order of ticks. The batch is valid during the call only. */
+/*
+ * Called in the settling thread for each batch, in order of ticks. The batch is valid during the call
+ * only. One without any change (count 0) says only that settle_done() has gone on for somebody who asked.
+ */
 typedef void settle_listener(const struct batch *batch, void *arg);
 
 struct settle_options {
@@ -22,6 +25,8 @@ void settle_stop(void);
  * before they look. May hash; never on a request thread or the loop. 0 or -errno.
  */
 int settle_compare_now(tick_t upto);
+/* A request has ended. Any thread; quick. */
+void settle_wake(void);
 /* The last tick up to which everything has settled and the listener has been told. Any thread. */
 tick_t settle_done(void);
 /* Ask for everything up to now to be settled as if it were quiet (hrfs wait does not wait for open writers). */

@@ -1,0 +1,128 @@
+#include "fs/settle_rules.h"
+
+/* A file that is written again and again is published open at the latest after so many caps. */
+#define PATIENCE 10
+
+struct overall { /* of the marks that may hold up the batch */
+	size_t count;
+	int64_t first_ns, last_ns;
+	bool in_flight;
+};
+
+static struct overall look_over(const struct rule_batch *b)
+{
+	struct overall o = { .first_ns = INT64_MAX };
+
+	for (size_t i = 0; i < b->count; i++) {
+		const struct rule_mark *m = &b->marks[i];
+
+		if (m->left_over)
+			continue;
+		o.count++;
+		o.in_flight |= m->in_flight;
+		if (m->first_ns < o.first_ns)
+			o.first_ns = m->first_ns;
+		if (m->last_ns > o.last_ns)
+			o.last_ns = m->last_ns;
+	}
+	return o;
+}
+
+static bool any_hurried(const struct rule_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->marks[i].hurried && !b->marks[i].in_flight)
+			return true;
+	}
+	return false;
+}
+
+static bool is_quiet(const struct rule_batch *b, const struct overall *o)
+{
+	return !o->in_flight && b->now_ns - o->last_ns >= b->quiet_ns;
+}
+
+static bool is_capped(const struct rule_batch *b, const struct overall *o)
+{
+	return b->now_ns - o->first_ns >= b->cap_ns;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* of those that were left over: when the first of them may be due */
+static int64_t next_left_over(const struct rule_batch *b)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < b->count; i++) {
+		const struct rule_mark *m = &b->marks[i];
+
+		if (m->left_over && !m->in_flight)
+			next = earlier(next, m->last_ns + b->quiet_ns);
+	}
+	return next;
+}
+
+bool rules_worth_a_look(struct rule_batch *b)
+{
+	struct overall o = look_over(b);
+	int64_t left_over = next_left_over(b);
+
+	b->until_ns = left_over;
+	if (any_hurried(b))
+		return true;
+	if (o.count && (is_quiet(b, &o) || is_capped(b, &o)))
+		return true;
+	if (o.count)
+		b->until_ns = earlier(b->until_ns, o.first_ns + b->cap_ns);
+	if (o.count && !o.in_flight)
+		b->until_ns = earlier(b->until_ns, o.last_ns + b->quiet_ns);
+	return left_over <= b->now_ns;
+}
+
+/* Beside the batch, or at its cap: each mark for itself. */
+static enum verdict decide_alone(const struct rule_batch *b, const struct rule_mark *m)
+{
+	int64_t quiet_ns = b->now_ns - m->last_ns;
+
+	if (m->in_flight)
+		return VERDICT_WAIT;
+	if (m->open && (quiet_ns >= b->cap_ns || b->now_ns - m->first_ns >= PATIENCE * b->cap_ns))
+		return VERDICT_PUBLISH_OPEN;
+	return !m->open && quiet_ns >= b->quiet_ns ? VERDICT_PUBLISH : VERDICT_WAIT;
+}
+
+static bool any_open(const struct rule_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->marks[i].open && !b->marks[i].left_over)
+			return true;
+	}
+	return false;
+}
+
+size_t rules_decide(struct rule_batch *b)
+{
+	struct overall o = look_over(b);
+	bool capped = o.count && is_capped(b, &o);
+	bool over = o.count && is_quiet(b, &o) && !b->locked && !b->tool && !any_open(b);
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct rule_mark *m = &b->marks[i];
+
+		m->verdict = VERDICT_WAIT;
+		if (m->hurried && !m->in_flight)
+			m->verdict = m->open ? VERDICT_PUBLISH_OPEN : VERDICT_PUBLISH;
+		else if (m->left_over || capped)
+			m->verdict = decide_alone(b, m);
+		else if (over && !m->in_flight)
+			m->verdict = VERDICT_PUBLISH;
+		n += m->verdict != VERDICT_WAIT;
+	}
+	b->until_ns = o.count && !capped ? earlier(next_left_over(b), o.first_ns + b->cap_ns) : next_left_over(b);
+	return n;
+}

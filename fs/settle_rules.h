@@ -1,0 +1,37 @@
+/* When is it over? The decision alone, for one look at all marks: pure, tested cell by cell. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum verdict {
+	VERDICT_WAIT,
+	VERDICT_PUBLISH,
+	VERDICT_PUBLISH_OPEN, /* though its writer still has it open */
+};
+
+struct rule_mark {
+	int64_t first_ns, last_ns; /* of its requests */
+	bool in_flight;
+	bool hurried;	/* somebody waits for it */
+	bool left_over; /* it had not settled when a batch had to end: it holds up nobody any more */
+	bool open;	/* a process that wrote in the batch has it open for writing */
+	enum verdict verdict; /* out */
+};
+
+struct rule_batch {
+	int64_t now_ns, quiet_ns, cap_ns;
+	struct rule_mark *marks;
+	size_t count;
+	bool locked; /* a git index.lock stands */
+	bool tool;   /* a short-lived writer still runs, or one that cannot be looked into has just written */
+	int64_t until_ns; /* out: when to look again at the latest; INT64_MAX: when something happens */
+};
+
+/*
+ * First question, before anything is asked of the system: may the batch be over? Fills until_ns when
+ * not. True also when the cap is reached, or for marks that were left over alone.
+ */
+bool rules_worth_a_look(struct rule_batch *b);
+/* Second: with locked, tool and open filled in, the verdict on each mark; how many are to be published. */
+size_t rules_decide(struct rule_batch *b);

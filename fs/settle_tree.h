@@ -1,0 +1,8 @@
+/* Directories that have moved: every path below is made a mark of its own. Off the request threads. */
+#pragma once
+#include "core/journal.h"
+
+/* Walks what has moved and has not been walked. */
+void tree_expand(struct journal *j, int root_fd);
+/* Something could not be walked (too many, too deep, no room) since the last call: all paths may have changed. */
+bool tree_incomplete(void);
