@@ -44,6 +44,7 @@ void output_free(struct output *o);
 void output_set_prefix(struct output *o, bool prefix);
 /* are standard output and standard error two things (so that jobs get two pipes)? */
 bool output_separate(const struct output *o);
+struct output *output_of(const struct output_stream *s);
 
 /* the same one for the same names; NULL: no memory */
 struct output_stream *output_stream(struct output *o, const char *service, enum output_stage stage);

@@ -4,6 +4,14 @@
  *
  *   ready_new() before the program is started, its environment into the program's, ready_begin()
  *   when it has started, ready_free() in any case (also from the callback).
+ *
+ * A held socket answers a connect before any program accepts from it, and the generation before still
+ * accepts too. So for those a connect proves nothing: what counts is a process of this job that waits
+ * on the socket (accept, poll, epoll), as /proc tells; an http answer counts when the connection was
+ * accepted by a process of this job, or, after it was taken by others many times, when this job is
+ * waiting as well (the text says so).
+ * Without `ready:`, where a process of the job holds a held socket, it is waited for until it
+ * accepts; where none does, a listening socket of its own, or being alive for 1 s, counts.
  */
 #pragma once
 #include "core/base/buf.h"
@@ -22,13 +30,13 @@ struct ready_options {
 	int64_t timeout_ms;		 /* for the kinds that must succeed */
 	int port;			 /* of `port:`; 0: none */
 	const struct sockets *sockets;	 /* held ones; NULL: none */
-	struct output_stream *output;	 /* where LOG looks, at what comes from ready_begin() on */
+	struct output_stream *output;	 /* where LOG looks, at what comes from ready_begin() on; NULL: not captured */
 	/*
 	 * status 0: ready, text says how ("listening on 127.0.0.1:8080", "alive for 1 s, listens nowhere");
 	 * else -ETIMEDOUT or -errno, text says what was waited for and seen last. text ends with the call.
 	 */
 	void (*done)(struct ready *r, int status, const char *text, void *arg);
-	/* a STATUS= line of a job that notifies; may be NULL */
+	/* a STATUS= line of a job that notifies, also after done(); may be NULL */
 	void (*status)(struct ready *r, const char *text, void *arg);
 	void *arg;
 };

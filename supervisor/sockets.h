@@ -32,6 +32,7 @@ int sockets_fd(const struct sockets *s, size_t i);
 const char *sockets_address(const struct sockets *s, size_t i);
 /* of the first TCP socket; 0: none */
 int sockets_port(const struct sockets *s);
+uint64_t sockets_inode(const struct sockets *s, size_t i);
 /* is this inode one of them? */
 bool sockets_has_inode(const struct sockets *s, uint64_t inode);
 /* the values of LISTEN_FDNAMES: "http:admin", "unknown" where there is no name. 0 or -ENOMEM */

@@ -6,6 +6,7 @@
 #pragma once
 #include "core/base/loop.h"
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct terminal;
 
@@ -33,12 +34,13 @@ bool terminal_present(const struct terminal *t);
 
 /* For process.c. Keys are not read while the terminal is lent. */
 int terminal_fd(const struct terminal *t); /* -1: none; stays the terminal's */
-void terminal_lend(struct terminal *t);
-/* the job is gone: take the foreground and the settings back */
-void terminal_return(struct terminal *t);
-/* hrfs-job saw Ctrl-C (SIGINT), Ctrl-\ (SIGQUIT) or Ctrl-Z (SIGTSTP) from the terminal */
+/* the job's process group becomes the foreground; of several the last one */
+void terminal_lend(struct terminal *t, pid_t group);
+/* the job is gone: take the foreground and the settings back, unless another one has them */
+void terminal_return(struct terminal *t, pid_t group);
+/* hrfs-job saw Ctrl-C (SIGINT), Ctrl-\ (SIGQUIT), Ctrl-Z (SIGTSTP) or the terminal's end (SIGHUP) */
 void terminal_job_signal(struct terminal *t, int sig);
-/* called for each resize; one listener for each pseudo-terminal */
+/* called for each resize; one listener for each pseudo-terminal. NULL: no memory */
 struct terminal_resize;
 struct terminal_resize *terminal_on_resize(struct terminal *t, void (*resized)(void *arg), void *arg);
 void terminal_off_resize(struct terminal_resize *r);

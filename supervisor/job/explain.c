@@ -80,7 +80,7 @@ static int explain_denied(const char *word, struct buf *out)
 /* does descriptor `name` of pid lead to file, open for writing? Links are read, never followed. */
 static bool writes(const char *pid, const char *name, const char *file)
 {
-	char path[320], target[PATH_MAX], line[64];
+	char path[600], target[PATH_MAX], line[64];
 	unsigned flags = 0;
 	ssize_t n;
 	FILE *f;
