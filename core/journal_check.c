@@ -74,7 +74,7 @@ static int check_mark(struct journal *j, uint32_t index, struct counts *n, struc
 		return wrong(error, "a mark is not that of its path", index, m->path);
 	if (!m->first || m->first > tick || m->last > tick || (!m->last && !m->in_flight))
 		return wrong(error, "a mark's ticks are wrong", index, m->first);
-	if (m->doubt && (m->doubt < m->first || m->doubt > tick))
+	if (m->doubt > tick)
 		return wrong(error, "a mark's doubt is wrong", index, m->doubt);
 	if (m->first_end && (!m->doubt || m->first_end > m->last))
 		return wrong(error, "a mark has an end without doubt", index, m->first_end);

@@ -85,8 +85,7 @@ struct mark_item {
 	uint32_t published; /* an intermediate state was */
 	uint32_t effect;    /* some request has not failed */
 	uint32_t before_at, writer_at; /* which of the two */
-	uint32_t fixed; /* `before` is that of a move that came before its requests, and not theirs to say */
-	uint32_t zero;
+	tick_t moved; /* not 0: `before` is that of a move which came before its requests, and not theirs to say */
 	struct before_slot befores[2];
 	struct writer writers[2];
 	int64_t first_ns, last_ns;

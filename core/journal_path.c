@@ -178,10 +178,9 @@ int jpath_text(struct journal *j, uint32_t index, struct buf *out)
 {
 	struct path_item *p = path_at(j, index);
 	size_t left = p->len;
-	int r;
+	int r = 0;
 
 	buf_truncate(out, 0);
-	r = buf_reserve(out, left);
 	for (uint32_t piece = p->text; r == 0 && left; piece = text_at(j, piece)->next) {
 		size_t n = left < TEXT_BYTES ? left : TEXT_BYTES;
 

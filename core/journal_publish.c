@@ -149,16 +149,20 @@ static tick_t last_of_move(struct journal *j, const struct mark_item *like)
 	return h->answered < h->tick ? h->tick : journal_next_tick(j);
 }
 
+/* was the move before everything that the mark knows of, and is this new to it? */
+static bool is_earlier(const struct mark_item *m, const struct mark_item *like)
+{
+	return like->first <= m->first && !(m->moved && m->moved <= like->first);
+}
+
 static void widen(struct journal *j, struct mark_item *m, const struct mark_item *like, const struct state *before)
 {
 	tick_t last = last_of_move(j, like);
 
-	if (like->first <= m->first) {
-		/* it stands before everything that the mark knew of */
+	if (is_earlier(m, like)) {
 		jmark_set_before(m, BEFORE_KNOWN, before, 0);
-		m->fixed = 1;
+		m->moved = like->first;
 		jstates_correct_first(j, path_at(j, m->path), like->first, before);
-		PUBLISH(m->first, like->first);
 	}
 	if (m->last < last)
 		PUBLISH(m->last, last);

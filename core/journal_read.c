@@ -20,8 +20,9 @@ static struct state known_at(struct journal *j, uint32_t path, tick_t at, bool *
 	const struct path_item *p = path_at(j, path);
 	const struct mark_item *m = p->mark ? mark_at(j, p->mark) : NULL;
 	bool in_doubt = m && m->doubt;
+	bool under_way = in_doubt && (m->in_flight || m->last > at);
 
-	*touched = in_doubt || (p->newest && state_at(j, p->newest)->last > at);
+	*touched = under_way || (p->newest && state_at(j, p->newest)->last > at);
 	if (in_doubt && at >= m->doubt)
 		return state_unknown();
 	return state_without_mark(j, p, at);
@@ -53,10 +54,10 @@ struct hits {
 	size_t count;
 };
 
-/* a request has ended, and what it did is not known yet */
-static bool is_pending(const struct mark_item *m, tick_t upto)
+/* a request has ended in between, and what it did is not known yet */
+static bool is_pending(const struct mark_item *m, tick_t since, tick_t upto)
 {
-	return m->first_end && m->first_end <= upto;
+	return m->first_end && m->first_end <= upto && m->last > since;
 }
 
 static int by_tick(const void *a, const void *b)
@@ -75,7 +76,7 @@ static void add_marks(struct journal *j, tick_t since, tick_t upto, struct hits 
 		const struct path_item *p = path_at(j, m->path);
 		bool is_there = p->newest && state_at(j, p->newest)->last > since;
 
-		if (!is_there && is_pending(m, upto))
+		if (!is_there && is_pending(m, since, upto))
 			hits->items[hits->count++] = (struct hit){ m->last, m->path, p->serial };
 	}
 	if (hits->count > published)
@@ -118,7 +119,7 @@ static bool compare(struct journal *j, const struct path_item *p, tick_t since, 
 {
 	const struct mark_item *m = p->mark ? mark_at(j, p->mark) : NULL;
 	const struct state_item *published = published_at(j, p, upto);
-	bool pending = m && is_pending(m, upto);
+	bool pending = m && is_pending(m, since, upto);
 	struct state now = pending ? state_unknown() : jstates_at(j, p, upto);
 
 	*c = (struct change){ .before = state_without_mark(j, p, since), .reason = CHANGE_REAL };

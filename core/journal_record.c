@@ -126,7 +126,7 @@ void journal_set_before(struct journal *j, uint32_t mark, enum before how, const
 
 	pthread_mutex_lock(&j->lock);
 	m = jmark_used(j, mark);
-	if (m && !m->fixed)
+	if (m && !m->moved)
 		jmark_set_before(m, how, state, size);
 	pthread_mutex_unlock(&j->lock);
 }

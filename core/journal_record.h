@@ -91,8 +91,8 @@ int journal_marks(struct journal *j, tick_t upto, struct mark **out, size_t *cou
 
 /*
  * A path below a directory that was moved, found by the settler: a mark that has the ticks, writer and times of
- * `like` and BEFORE_KNOWN. When the path has a mark already its doubt is widened, and `before` is its own when the move was
- * earlier. (When a journal_since() has been answered between the move and this call, the last tick is a newer one than
+ * `like` and BEFORE_KNOWN. When the path has a mark already its doubt is widened, and when the move was earlier than that
+ * mark, `before` is its own from now on (its `first` stays). (When a journal_since() has been answered between the move and this call, the last tick is a newer one than
  * that of `like`, so that the next answer tells the path.) 0, -ENOSPC, -ENOENT (no such mark as like), -ENAMETOOLONG
  */
 int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before,

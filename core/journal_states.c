@@ -83,8 +83,8 @@ static bool is_long(struct journal *j, uint32_t newest)
 
 /*
  * The state to go when there is one too many, by its next newer one; 0: none has to. The oldest of
- * those that are followed by their equal (only the clocks between the two become doubtful), else
- * the oldest: 8 different ones stay, however often the last one was saved again.
+ * those that only repeat what stood before them (a file saved again and again as it is loses neither
+ * its earlier states nor the first clock of this one), else the oldest.
  */
 static uint32_t one_too_many(struct journal *j, const struct path_item *p)
 {
@@ -94,13 +94,13 @@ static uint32_t one_too_many(struct journal *j, const struct path_item *p)
 	if (!is_long(j, newer))
 		return 0;
 	for (uint32_t i = state_at(j, newer)->older; i; newer = i, i = state_at(j, i)->older) {
-		struct state_item *s = state_at(j, i), *n = state_at(j, newer);
+		const struct state_item *s = state_at(j, i);
 
-		if (is_pinned(j, s, n->first))
+		if (is_pinned(j, s, state_at(j, newer)->first))
 			continue;
 		count++;
 		oldest = newer;
-		if (says_the_same(&s->state, &n->state))
+		if (s->older && says_the_same(&s->state, &state_at(j, s->older)->state))
 			repeated = newer;
 	}
 	if (count <= STATES_MOST)
