@@ -108,6 +108,13 @@ static bool is_own_output(const struct plan *p, const struct change *c)
 	return len && strncmp(c->writer.job, p->service->name, len) == 0 && c->writer.job[len] == '/';
 }
 
+static bool is_of_run_job(const struct change *c)
+{
+	const char *slash = strrchr(c->writer.job, '/');
+
+	return slash && strcmp(slash, "/run") == 0;
+}
+
 static bool is_only_directory(const struct change *c)
 {
 	return (c->before.kind == STATE_DIR || c->before.kind == STATE_ABSENT) &&
@@ -134,6 +141,8 @@ enum plan_reason plan_judge(const struct plan *p, const struct change *c)
 		return PLAN_IGNORE_KEY;
 	if (pattern_names(&s->watch, c->path))
 		return PLAN_COUNTS;
+	if (c->open && is_of_run_job(c))
+		return PLAN_LIVE_STATE;
 	if (path_is_editor_temporary(path_base(c->path)))
 		return PLAN_EDITOR_FILE;
 	if (c->ignored)
@@ -185,6 +194,11 @@ void plan_good(struct plan *p)
 	paths_copy(&p->since_good, &p->since_try);
 }
 
+void plan_forget_good(struct plan *p)
+{
+	paths_give_up(&p->since_good);
+}
+
 const char *plan_reason_text(enum plan_reason reason)
 {
 	static const char *const texts[PLAN_REASONS] = {
@@ -197,6 +211,7 @@ const char *plan_reason_text(enum plan_reason reason)
 		[PLAN_DIRECTORY] = "only a directory; what is in it counts by itself",
 		[PLAN_CONFIG] = "the configuration: only services whose settings differ are restarted",
 		[PLAN_OWN_OUTPUT] = "written last by one of its own jobs",
+		[PLAN_LIVE_STATE] = "a running server holds it open for writing",
 		[PLAN_IGNORED] = "ignored by git",
 		[PLAN_NOT_WATCHED] = "not among watch:",
 		[PLAN_IGNORE_KEY] = "among ignore:",

@@ -20,6 +20,7 @@ enum plan_reason { /* why a change counts for a service, or why it does not */
 	PLAN_DIRECTORY,	  /* only a directory as such; what is in it counts by itself */
 	PLAN_CONFIG,	  /* hrfs.yaml: what it says is compared, not its text */
 	PLAN_OWN_OUTPUT,  /* one of the service's own jobs wrote it last */
+	PLAN_LIVE_STATE,  /* a server's log or database: it holds it open for writing */
 	PLAN_IGNORED,	  /* by git */
 	PLAN_NOT_WATCHED, /* watch: does not match */
 	PLAN_IGNORE_KEY,  /* ignore: matches */
@@ -55,6 +56,9 @@ bool plan_is_as_good(const struct plan *p);
 void plan_begin(struct plan *p);
 /* the attempt that plan_begin began last is good */
 void plan_good(struct plan *p);
+
+/* what is good is not known: the attempt that was is not the one that plan_begin began last */
+void plan_forget_good(struct plan *p);
 
 /* for people: "ignored by git", "written by its own job", … */
 const char *plan_reason_text(enum plan_reason reason);

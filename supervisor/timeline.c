@@ -136,6 +136,11 @@ const struct reload *timeline_find(const struct timeline *t, uint64_t number)
 	return t->reloads[(number - 1) % TIMELINE_RELOADS];
 }
 
+struct reload *timeline_open(struct timeline *t, uint64_t number)
+{
+	return (struct reload *)timeline_find(t, number);
+}
+
 const struct reload *timeline_newest(const struct timeline *t, const char *service, uint64_t before)
 {
 	uint64_t number = before ? before - 1 : t->reload_count;
@@ -180,12 +185,12 @@ void timeline_each_verdict(const struct timeline *t, const char *path,
 }
 
 /* names may hold anything; a line of ours stays one line, and moves no cursor */
-static int put_printable(struct buf *out, const char *text)
+int timeline_put_name(struct buf *out, const char *name)
 {
 	int r = 0;
 
-	for (; r == 0 && *text; text++)
-		r = buf_putc(out, iscntrl((unsigned char)*text) ? '?' : *text);
+	for (; r == 0 && *name; name++)
+		r = buf_putc(out, iscntrl((unsigned char)*name) ? '?' : *name);
 	return r;
 }
 
@@ -198,14 +203,14 @@ int reload_causes_text(const struct reload *r, struct buf *out)
 		if (i)
 			e = buf_puts(out, ", ");
 		if (e == 0)
-			e = put_printable(out, *r->causes[i].path ? r->causes[i].path : ".");
+			e = timeline_put_name(out, *r->causes[i].path ? r->causes[i].path : ".");
 	}
 	if (e == 0 && r->cause_count > named)
 		e = buf_printf(out, " and %zu more", r->cause_count - named);
 	if (e == 0 && r->cause_count && r->causes[0].writer.command[0]) {
 		e = buf_puts(out, " (");
 		if (e == 0)
-			e = put_printable(out, r->causes[0].writer.command);
+			e = timeline_put_name(out, r->causes[0].writer.command);
 		if (e == 0)
 			e = buf_putc(out, ')');
 	}

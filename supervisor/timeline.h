@@ -62,6 +62,8 @@ void reload_finish(struct reload *r, bool ok, const char *format, ...) __attribu
 const char *reload_stage_name(enum reload_stage stage);
 /* number n (from 1), NULL: none such or forgotten */
 const struct reload *timeline_find(const struct timeline *t, uint64_t number);
+/* the same, to go on with it while it is under way */
+struct reload *timeline_open(struct timeline *t, uint64_t number);
 /* the newest of a service (NULL: of any) that is younger than `before` (0: no limit), or NULL */
 const struct reload *timeline_newest(const struct timeline *t, const char *service, uint64_t before);
 
@@ -70,6 +72,8 @@ void timeline_judged(struct timeline *t, const char *service, const struct chang
 void timeline_each_verdict(const struct timeline *t, const char *path,
 			   bool (*each)(const struct path_verdict *v, void *arg), void *arg);
 
+/* a path or a command's name as a line shows it: what could move a cursor is '?' */
+int timeline_put_name(struct buf *out, const char *name);
 /* "main.go, util.go and 3 more (vim)"; what is no printable UTF-8 is shown as '?' */
 int reload_causes_text(const struct reload *r, struct buf *out);
 /* the one line: "main.go (vim) -> settle 3 ms, build 310 ms, start 22 ms" */

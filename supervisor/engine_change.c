@@ -1,0 +1,124 @@
+/* Changes of the tree and requests for a reload, on their way to the services that they concern. */
+#include "supervisor/engine_service.h"
+#include <errno.h>
+#include <string.h>
+
+static void note_causes(struct service *s, const struct batch *b, int64_t settle_ms)
+{
+	struct reload *r = say_record(s);
+
+	for (size_t i = 0; r && i < b->count; i++) {
+		if (plan_judge(&s->plan, &b->changes[i]) == PLAN_COUNTS)
+			reload_add_cause(r, &b->changes[i]);
+	}
+	say_stage(s, STAGE_SETTLE, settle_ms);
+}
+
+/* its inputs are in another state than those it was tried with */
+static void react(struct service *s)
+{
+	pace_changed(&s->pace);
+	if (s->state == SERVICE_OLD && plan_is_as_good(&s->plan)) {
+		plan_begin(&s->plan);
+		engine_post(s, EVENT_REVERTED);
+	} else {
+		engine_post(s, EVENT_CHANGE);
+	}
+}
+
+static void take(struct service *s, const struct batch *b, int64_t settle_ms)
+{
+	bool any = false;
+
+	build_take(s, b, settle_ms);
+	for (size_t i = 0; i < b->count; i++) {
+		bool moved;
+		enum plan_reason reason = plan_take(&s->plan, &b->changes[i], &moved);
+
+		any = any || reason == PLAN_COUNTS;
+		timeline_judged(s->engine->o.timeline, s->name, &b->changes[i], reason);
+	}
+	if (!any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED)
+		return;
+	note_causes(s, b, settle_ms);
+	if (!s->engine->paused)
+		react(s);
+}
+
+void engine_take(struct engine *e, const struct batch *b, int64_t settle_ms)
+{
+	if (b->truncated) {
+		engine_take_all(e);
+		return;
+	}
+	engine_hold(e);
+	for (size_t i = 0; i < e->count; i++)
+		take(e->services[i], b, settle_ms);
+	engine_release(e);
+}
+
+void engine_take_all(struct engine *e)
+{
+	engine_hold(e);
+	for (size_t i = 0; i < e->count; i++) {
+		struct service *s = e->services[i];
+
+		plan_take_all(&s->plan);
+		s->build.dirty = true;
+		say_record_reason(s, "more changed than can be told one by one");
+		if (!e->paused)
+			engine_post(s, EVENT_CHANGE);
+	}
+	engine_release(e);
+}
+
+/* ---- on request ---- */
+
+static void reload(struct service *s, bool full, const char *reason)
+{
+	s->forced = true;
+	s->full = s->full || full;
+	s->build.again = s->build.job != NULL;
+	pace_changed(&s->pace);
+	say_record_reason(s, reason);
+	engine_post(s, s->state == SERVICE_STOPPED ? EVENT_START : EVENT_CHANGE);
+}
+
+int engine_reload(struct engine *e, const struct strv *names, bool full, struct buf *error)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (engine_find(e, names->items[i]))
+			continue;
+		buf_printf(error, "no service '%s' runs here", names->items[i]);
+		return -ENOENT;
+	}
+	engine_hold(e);
+	for (size_t i = 0; i < e->count; i++) {
+		struct service *s = e->services[i];
+
+		if (!names->count || strv_has(names, s->name))
+			reload(s, full, full ? "asked for, from scratch" : "asked for");
+	}
+	engine_release(e);
+	return 0;
+}
+
+void engine_pause(struct engine *e, bool pause)
+{
+	if (e->paused == pause)
+		return;
+	e->paused = pause;
+	engine_hold(e);
+	for (size_t i = 0; !pause && i < e->count; i++) {
+		struct service *s = e->services[i];
+
+		if (s->state != SERVICE_STOPPED && plan_is_stale(&s->plan))
+			react(s);
+	}
+	engine_release(e);
+}
+
+bool engine_is_paused(const struct engine *e)
+{
+	return e->paused;
+}

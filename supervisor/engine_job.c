@@ -1,0 +1,217 @@
+#include "core/base/path.h"
+#include "core/json.h"
+#include "supervisor/engine_service.h"
+#include "supervisor/link.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+struct job {
+	struct job *next, **place; /* of the engine's list */
+	struct service *service;
+	struct process *process; /* NULL: it has ended */
+	char *name;
+	pid_t pid; /* of hrfs-job */
+	bool asked; /* the mount has not answered yet */
+	const struct job_events *events;
+	void *arg;
+};
+
+static void job_free(struct job *j)
+{
+	free(j->name);
+	free(j);
+}
+
+/* ---- what happens to it ---- */
+
+static void on_started(struct process *p, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->events->started)
+		j->events->started(j, j->arg);
+}
+
+static void on_failed(struct process *p, const char *text, void *arg)
+{
+	struct job *j = arg;
+
+	j->events->failed(j, text, j->arg);
+}
+
+static void on_exited(struct process *p, struct process_status status, void *arg)
+{
+	struct job *j = arg;
+
+	j->events->exited(j, status, j->arg);
+}
+
+static void answered_nothing(const json_t *answer, void *arg)
+{
+}
+
+static json_t *about(const struct job *j, const char *command)
+{
+	return json_pack("[s,{s:s,s:i}]", command, "job", j->name, "pid", (int)j->pid);
+}
+
+static void on_ended(struct process *p, void *arg)
+{
+	struct job *j = arg;
+	struct service *s = j->service;
+
+	j->process = NULL;
+	*j->place = j->next;
+	if (j->next)
+		j->next->place = j->place;
+	link_call(s->engine->o.link, about(j, "hrfs-job-remove"), answered_nothing, NULL);
+	engine_hold(s->engine);
+	j->events->ended(j, j->arg);
+	engine_job_gone(s);
+	engine_release(s->engine);
+	if (!j->asked)
+		job_free(j);
+}
+
+static const struct process_events events = {
+	.started = on_started,
+	.failed = on_failed,
+	.exited = on_exited,
+	.ended = on_ended,
+};
+
+/* ---- beginning ---- */
+
+/* From now on the mount knows whose its writes are. Where there is no answer it runs all the same. */
+static void on_announced(const json_t *answer, void *arg)
+{
+	struct job *j = arg;
+
+	j->asked = false;
+	if (j->process)
+		process_go(j->process);
+	else
+		job_free(j);
+}
+
+void job_announce(struct job *j)
+{
+	if (j->asked)
+		return;
+	j->asked = true;
+	if (link_call(j->service->engine->o.link, about(j, "hrfs-job-add"), on_announced, j) == 0)
+		return;
+	j->asked = false;
+	process_go(j->process);
+}
+
+int job_start(struct service *s, const char *stage, struct process_options *options,
+	      const struct job_events *job_events, void *arg, struct job **out, struct buf *error)
+{
+	struct engine *e = s->engine;
+	struct job *j = calloc(1, sizeof(*j));
+	int r = -ENOMEM;
+
+	if (j && asprintf(&j->name, "%s/%s", s->name, stage) < 0)
+		j->name = NULL;
+	if (j && j->name) {
+		j->service = s;
+		j->events = job_events;
+		j->arg = arg;
+		options->job = j->name;
+		options->events = &events;
+		options->arg = j;
+		options->terminal = e->o.terminal;
+		r = process_new(e->o.processes, options, &j->process, error);
+	}
+	if (r < 0) {
+		if (j)
+			job_free(j);
+		if (!error->len)
+			buf_printf(error, "%s", strerror(-r));
+		return r;
+	}
+	j->pid = process_job_pid(j->process);
+	j->next = e->jobs;
+	j->place = &e->jobs;
+	if (j->next)
+		j->next->place = &j->next;
+	e->jobs = j;
+	s->jobs++;
+	*out = j;
+	job_announce(j);
+	return 0;
+}
+
+/* ---- the rest ---- */
+
+struct process *job_process(struct job *j)
+{
+	return j->process;
+}
+
+struct job *job_next(struct job *j)
+{
+	return j->next;
+}
+
+void job_stop(struct job *j, int sig, int64_t grace_ms)
+{
+	if (j->process)
+		process_stop(j->process, sig, grace_ms);
+}
+
+void job_kill(struct job *j)
+{
+	if (j->process)
+		process_kill(j->process);
+}
+
+int job_code(struct process_status status)
+{
+	return status.signalled ? 128 + status.code : status.code;
+}
+
+int job_cwd(struct service *s, struct buf *out)
+{
+	const struct engine_options *o = &s->engine->o;
+	const char *cwd = s->config->cwd ? s->config->cwd : o->default_cwd;
+
+	return path_absolute(out, o->mountpoint, cwd && *cwd ? cwd : ".");
+}
+
+static bool has_name(const struct strv *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->count; i++) {
+		if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
+			return true;
+	}
+	return false;
+}
+
+static int add(struct strv *env, const char *name, const char *value)
+{
+	char *entry;
+
+	if (has_name(env, name))
+		return 0;
+	return asprintf(&entry, "%s=%s", name, value) < 0 ? -ENOMEM : strv_take(env, entry);
+}
+
+int job_environment(struct service *s, struct strv *env)
+{
+	AUTO_BUF cwd = { 0 };
+	int r = strv_add_all(env, &s->config->env);
+
+	if (r == 0)
+		r = job_cwd(s, &cwd);
+	if (r == 0)
+		r = add(env, "PWD", buf_str(&cwd));
+	/* bytecode is checked by seconds and size only: quick edits of equal size would run old code */
+	if (r == 0 && !getenv("PYTHONDONTWRITEBYTECODE"))
+		r = add(env, "PYTHONDONTWRITEBYTECODE", "1");
+	return r;
+}

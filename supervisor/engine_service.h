@@ -1,0 +1,236 @@
+/*
+ * What the engine's files share: the services as they run. Inside of engine*.c only; others read a service through
+ * engine_view.h.
+ */
+#pragma once
+#include "supervisor/engine.h"
+#include "supervisor/output.h"
+#include "supervisor/pace.h"
+#include "supervisor/plan.h"
+#include "supervisor/process.h"
+#include "supervisor/ready.h"
+#include "supervisor/service.h"
+#include "supervisor/settings.h"
+#include "supervisor/sockets.h"
+#include "supervisor/timeline.h"
+
+#define ENGINE_TEXT_MAX (64 * 1024) /* of a failed command's output, in answers */
+
+struct job;
+
+/* sockets that several generations stand on */
+struct held {
+	int refs;
+	struct sockets *sockets;
+};
+
+enum place {
+	PLACE_CURRENT,
+	PLACE_NEWCOMER,
+	PLACE_LEAVING, /* asked to end, nothing depends on it any more */
+};
+
+/* one start of a run command */
+struct generation {
+	struct service *service;
+	struct generation *next; /* among the leaving ones */
+	struct settings *settings;
+	const struct config_service *config; /* of settings */
+	struct held *held;		     /* NULL: none */
+	enum place place;
+	unsigned number;
+	struct job *job;
+	struct ready *ready;  /* NULL: not waiting any more */
+	char *ready_by;	      /* "listening on …" */
+	char *could_not;      /* why it could not be executed */
+	uint64_t output_mark; /* its output comes after */
+	int64_t code_ms;      /* wall clock: the code that it runs is of then */
+	int64_t start_ms, up_ms;  /* monotonic; up_ms 0: was never ready */
+	int64_t up_wall_ms;
+	struct process_status status;
+	bool exited, asked;
+	bool only_alive;	/* ready because it lived, it has never listened */
+	bool in_terminal;
+	bool accepts; /* leaving: may still accept from the held sockets */
+	bool reloads_itself;
+};
+
+/* the build command and what is known of the one that ran last */
+struct build {
+	struct job *job; /* NULL: none runs */
+	bool cleaning;	 /* it is the clean: command, the build follows */
+	bool cancelled;
+	bool again;	 /* asked for once more while it ran */
+	bool dirty;	 /* its inputs changed while the last one ran: what it wrote must look older */
+	bool settling;	 /* waits to know all that the last one wrote */
+	uint64_t output_mark;
+	int64_t start_ms;		    /* monotonic */
+	int64_t begin_wall_ms, end_wall_ms; /* end: 0 while it runs */
+	struct process_status status;
+	char *could_not;
+	struct map outputs; /* what it wrote: path -> itself (any pointer) */
+};
+
+struct side { /* a command beside: a check, or reload: exec */
+	struct job *job;
+	bool again;
+	uint64_t output_mark;
+	int64_t start_ms;
+	struct process_status status;
+	char *could_not;
+	char *result; /* of the last one, for people; NULL: none yet */
+	bool ok;
+};
+
+struct service {
+	struct engine *engine;
+	char *name;
+	struct settings *settings; /* for what is started next */
+	const struct config_service *config;
+	enum service_state state;
+	struct plan plan;
+	struct pace pace;
+	struct build build;
+	struct side check, exec;
+	struct generation *current, *newcomer, *leaving;
+	struct held *held; /* for what is started next; NULL: not opened */
+	unsigned generations, jobs; /* jobs: processes of any kind that have not ended */
+	uint64_t reload;   /* number of the timeline's record that is under way; 0: none */
+	int64_t wait_ms, stop_ms; /* monotonic: when it began to wait, was asked to end */
+	int64_t try_wall_ms; /* the code that was tried last is of then */
+	uv_timer_t *timer;   /* back-off, a signal's reload, sockets of the leaving */
+	uv_timer_t *drain_timer;
+	unsigned drain_polls;
+	char *trouble;	   /* what is wrong, one line; NULL: nothing */
+	char *trouble_text; /* the compiler's text */
+	char *end_text;	   /* how the last generation ended: "exited with status 1" */
+	int64_t up_ms, backoff_ms; /* how long the last generation was ready; until it is started again */
+	int code;	   /* as a shell would report the last end or failed build; -1: none yet */
+	bool forced;	   /* a new generation whatever reload: says */
+	bool full;	   /* from scratch */
+	bool removed;	   /* not in the configuration any more */
+	bool restart;	   /* once it has ended */
+	bool ran_at_stop;  /* something of it ran when hrfs was asked to end */
+	bool told_itself;  /* the notice about reloading itself has been given */
+};
+
+struct posted {
+	struct service *service;
+	enum service_event event;
+};
+
+struct engine {
+	struct engine_options o;
+	struct service **services;
+	size_t count;
+	struct strv only;
+	struct posted *queue;
+	size_t queued, queue_size;
+	unsigned holds;	 /* events wait until all are released */
+	bool carrying_out, paused, stopping;
+	int stop_sig;
+	struct job *jobs; /* all that run, for engine_link_ready */
+	unsigned settles; /* hrfs-settle calls under way */
+};
+
+/* ---- engine.c ---- */
+
+int64_t engine_now_ms(void);  /* monotonic */
+int64_t engine_wall_ms(void); /* since the epoch */
+/* an event; carried out at once, or after what is being carried out */
+void engine_post(struct service *s, enum service_event event);
+/* between the two events are only collected, so that what depends on each other is seen together */
+void engine_hold(struct engine *e);
+void engine_release(struct engine *e);
+/* a job of the service has ended */
+void engine_job_gone(struct service *s);
+bool service_is_settled(const struct service *s);
+
+/* ---- engine_life.c ---- */
+
+struct service *service_new(struct engine *e, struct settings *settings, const struct config_service *config);
+void service_free(struct service *s);
+/* takes other settings; what runs keeps its own */
+void service_configure(struct service *s, struct settings *settings, const struct config_service *config);
+struct held *held_ref(struct held *h);
+void held_unref(struct held *h);
+
+/* ---- engine_job.c: a process that the mount knows as a job ---- */
+
+struct job_events {
+	void (*started)(struct job *j, void *arg); /* may be NULL */
+	void (*failed)(struct job *j, const char *text, void *arg);
+	void (*exited)(struct job *j, struct process_status status, void *arg);
+	void (*ended)(struct job *j, void *arg); /* j is gone afterwards */
+};
+
+/* stage: "build", "run"… events and arg of options are its own. 0; -errno with error */
+int job_start(struct service *s, const char *stage, struct process_options *options,
+	      const struct job_events *events, void *arg, struct job **out, struct buf *error);
+struct process *job_process(struct job *j);
+void job_stop(struct job *j, int sig, int64_t grace_ms);
+void job_kill(struct job *j);
+/* tells the mount about it, again */
+void job_announce(struct job *j);
+struct job *job_next(struct job *j);
+/* the environment that all commands of a service get. 0 or -ENOMEM */
+int job_environment(struct service *s, struct strv *env);
+/* where a service's commands run. 0 or -ENOMEM */
+int job_cwd(struct service *s, struct buf *out);
+/* exit code as a shell would say it */
+int job_code(struct process_status status);
+
+/* ---- engine_build.c ---- */
+
+void build_begin(struct service *s);
+/* a change while it runs */
+void build_later(struct service *s);
+void build_stop(struct service *s);
+/* a batch came: does it concern the last build's outputs? */
+void build_take(struct service *s, const struct batch *b, int64_t settle_ms);
+void build_forget(struct service *s);
+
+/* ---- engine_run.c ---- */
+
+void run_spawn(struct service *s, enum place place);
+void run_leave(struct service *s, struct generation *g); /* ask it to end, nobody waits for it */
+void run_promote(struct service *s);
+void run_inherit(struct service *s);
+void run_stop(struct generation *g);
+bool run_is_draining(const struct service *s); /* a leaving one may still accept */
+
+/* ---- engine_side.c ---- */
+
+void check_begin(struct service *s);
+void exec_begin(struct service *s);
+void side_stop(struct service *s);
+void side_done(struct side *side);
+
+/* ---- engine_self.c ---- */
+
+/* is it a server that reloads itself? remembered, and said once */
+bool self_reloads(struct service *s);
+
+/* ---- engine_say.c: records, lines, the state in words ---- */
+
+struct reload *say_record(struct service *s); /* under way, begun when there was none; NULL: no memory */
+void say_stage(struct service *s, enum reload_stage stage, int64_t ms);
+void say_trouble(struct service *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* the compiler's or the program's own text beside it; NULL: none */
+void say_trouble_text(struct service *s, char *text);
+void say_no_trouble(struct service *s);
+/* the record's end: word is "ready", "failed", "finished", "kept"; format: what follows the stages, or NULL */
+void say_end(struct service *s, bool ok, const char *word, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* "building: CAUSES" */
+void say_begin(struct service *s);
+/* why the record that is under way, or begins now, was begun, when it was no change of a path */
+void say_record_reason(struct service *s, const char *reason);
+/* any other line: "hrfs: NAME: …" */
+void say_note(struct service *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "14:02", of today; a date before it when it is of another day */
+void say_clock(int64_t wall_ms, struct buf *out);
+/* what became of a step of the table */
+void say_outcome(struct service *s, enum service_state was, enum service_event event);
+/* the text of a generation that ended, in s->trouble */
+void say_run_ended(struct service *s, struct generation *g);

@@ -1,0 +1,18 @@
+/* A service as others see it. On the loop's thread. */
+#pragma once
+#include "core/base/buf.h"
+#include "core/json.h"
+#include "supervisor/timeline.h"
+#include <stdbool.h>
+
+struct service;
+
+const char *view_name(const struct service *s);
+/* in the state that was wanted: ready, or finished well */
+bool view_is_ok(const struct service *s);
+/* "serving the code of 14:02; build failed: main.c:3: …" */
+void view_summary(const struct service *s, struct buf *out);
+/* SERVICE and RELOAD of docs/architecture.md; NULL: no memory */
+json_t *view_service(const struct service *s);
+json_t *view_reload(const struct reload *r);
+json_t *view_state(const struct state *s);

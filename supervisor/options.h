@@ -1,0 +1,21 @@
+/* The command line of hrfs-supervisor; docs/architecture.md describes it. */
+#pragma once
+#include "core/base/buf.h"
+#include "core/base/strv.h"
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct options {
+	const char *socket, *mountpoint, *source, *cwd, *name; /* of argv */
+	dev_t device;						/* 0: not said */
+	struct strv services, watch, ignore;
+	bool keys, markers, detached, consent;
+	int lifeline, ready; /* -1: none */
+	char **command;	     /* NULL: hrfs.yaml */
+};
+
+/* 0, -EINVAL (error has one line), -ENOMEM */
+int options_parse(int argc, char **argv, struct options *out, struct buf *error);
+void options_done(struct options *o);
+/* the name of a command's service, made of its first word. 0 or -ENOMEM */
+int options_name(const struct options *o, struct buf *out);

@@ -1,0 +1,36 @@
+/*
+ * Answers the commands that the mount's socket passes on: hrfs-wait, hrfs-reload, hrfs-why,
+ * hrfs-services, hrfs-output, hrfs-stop. On the loop's thread.
+ */
+#pragma once
+#include "core/base/loop.h"
+#include "core/json.h"
+#include <stdint.h>
+
+struct config_watch;
+struct engine;
+struct link;
+struct output;
+struct requests;
+struct timeline;
+
+/* everything outlives it */
+struct requests_options {
+	uv_loop_t *loop;
+	struct link *link;
+	struct engine *engine;
+	struct output *output;
+	struct timeline *timeline;
+	struct config_watch *config; /* NULL: there is no file */
+	const char *mountpoint;
+	/* hrfs-stop */
+	void (*stop)(void *arg);
+	void *arg;
+};
+
+int requests_new(const struct requests_options *options, struct requests **out);
+void requests_free(struct requests *r);
+void requests_take(struct requests *r, int64_t id, const json_t *command);
+void requests_cancel(struct requests *r, int64_t id);
+/* something has changed that somebody may wait for */
+void requests_moved(struct requests *r);

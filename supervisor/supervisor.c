@@ -1,0 +1,433 @@
+#include "supervisor/supervisor.h"
+#include "core/base/exe.h"
+#include "core/base/log.h"
+#include "core/base/mountinfo.h"
+#include "core/config.h"
+#include "core/json.h"
+#include "supervisor/config_watch.h"
+#include "supervisor/engine.h"
+#include "supervisor/engine_view.h"
+#include "supervisor/link.h"
+#include "supervisor/output.h"
+#include "supervisor/process.h"
+#include "supervisor/requests.h"
+#include "supervisor/settings.h"
+#include "supervisor/terminal.h"
+#include "supervisor/timeline.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DETACH_MS 2000
+
+struct supervisor {
+	const struct options *options;
+	uv_loop_t loop;
+	struct output *output;
+	struct processes *processes;
+	struct terminal *terminal;
+	struct link *link;
+	struct timeline *timeline;
+	struct engine *engine;
+	struct config_watch *config; /* NULL: a COMMAND */
+	struct requests *requests;
+	uv_timer_t detach_timer;
+	bool begun, ending, detaching, over;
+	int status; /* SUPERVISOR_FAILED, or -1: what the engine says */
+};
+
+static void note(void *arg, const char *text)
+{
+	struct supervisor *s = arg;
+
+	if (s->options->detached)
+		log_info("event=supervisor text=\"%s\"", text);
+	else
+		output_note(s->output, "%s", text);
+}
+
+/* ---- the end ---- */
+
+static void finish(struct supervisor *s)
+{
+	s->over = true;
+	uv_stop(&s->loop);
+}
+
+static void on_detach_time(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+static void on_detached(const json_t *answer, void *arg)
+{
+	struct supervisor *s = arg;
+
+	/* it is answered before it happens: the end of the connection or of the mount follows */
+	if (!answer && !s->over)
+		finish(s);
+}
+
+/* Takes the mount away that was made for this run; the lifeline does it too, but only after this process has gone. */
+static void end(struct supervisor *s)
+{
+	if (s->detaching || s->over)
+		return;
+	s->detaching = true;
+	if (s->options->lifeline < 0 || !s->link) {
+		finish(s);
+		return;
+	}
+	uv_timer_start(&s->detach_timer, on_detach_time, DETACH_MS, 0);
+	if (link_call(s->link, json_pack("[s]", "hrfs-detach"), on_detached, s) < 0)
+		finish(s);
+}
+
+static void moved(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->requests)
+		requests_moved(s->requests);
+	if (s->ending && engine_is_stopped(s->engine))
+		end(s);
+}
+
+static void stop(struct supervisor *s, int sig, bool at_once)
+{
+	s->ending = true;
+	engine_stop(s->engine, sig, at_once);
+	moved(s);
+}
+
+static void on_stop(int sig, bool at_once, void *arg)
+{
+	stop(arg, sig, at_once);
+}
+
+static void on_stop_request(void *arg)
+{
+	stop(arg, 0, false);
+}
+
+/* ---- keys ---- */
+
+static void say_why(struct supervisor *s)
+{
+	const struct reload *r = timeline_newest(s->timeline, NULL, 0);
+	AUTO_BUF line = { 0 };
+
+	if (!r) {
+		output_note(s->output, "there has been no reload yet");
+		return;
+	}
+	reload_line(r, &line);
+	output_note(s->output, "%s: %s%s%s: %s", r->service, r->reason ? r->reason : "", r->reason ? "; " : "",
+		    buf_str(&line), r->result ? r->result : "under way");
+}
+
+static void on_key(enum terminal_key key, void *arg)
+{
+	static const struct strv all;
+	struct supervisor *s = arg;
+	AUTO_BUF error = { 0 };
+
+	switch (key) {
+	case TERMINAL_RELOAD:
+		engine_reload(s->engine, &all, false, &error);
+		break;
+	case TERMINAL_PAUSE:
+		engine_pause(s->engine, !engine_is_paused(s->engine));
+		output_note(s->output,
+			    engine_is_paused(s->engine) ? "paused: changes wait (p goes on)" : "going on");
+		break;
+	case TERMINAL_WHY:
+		say_why(s);
+		break;
+	case TERMINAL_QUIT:
+		stop(s, 0, false);
+		break;
+	case TERMINAL_HELP:
+		output_note(s->output, "Enter reloads, p pauses, w says why, q quits");
+		break;
+	}
+}
+
+/* ---- what the mount says ---- */
+
+static void on_batch(const struct batch *b, int64_t settle_ms, void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->config)
+		config_watch_take(s->config, b);
+	engine_take(s->engine, b, settle_ms);
+}
+
+static void on_fresh(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->config)
+		config_watch_look(s->config);
+	engine_take_all(s->engine);
+}
+
+static void on_request(int64_t id, const json_t *command, void *arg)
+{
+	struct supervisor *s = arg;
+
+	requests_take(s->requests, id, command);
+}
+
+static void on_cancelled(int64_t id, void *arg)
+{
+	struct supervisor *s = arg;
+
+	requests_cancel(s->requests, id);
+}
+
+/* ---- the beginning ---- */
+
+/* to whoever started it detached */
+static void tell_ready(struct supervisor *s, json_t *object)
+{
+	AUTO_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	if (s->options->ready < 0)
+		return;
+	if (text && dprintf(s->options->ready, "%s\n", text) < 0)
+		log_warn("event=ready_line_unread");
+	close(s->options->ready);
+}
+
+static void fail(struct supervisor *s, const char *why)
+{
+	note(s, why);
+	s->status = SUPERVISOR_FAILED;
+	if (!s->begun)
+		tell_ready(s, json_pack("{s:b,s:o}", "ok", 0, "error", json_bytes(why)));
+	s->begun = true;
+	stop(s, 0, false);
+}
+
+static void on_gone(const char *why, void *arg)
+{
+	struct supervisor *s = arg;
+	AUTO_BUF text = { 0 };
+
+	if (s->detaching) {
+		if (!s->over)
+			finish(s);
+		return;
+	}
+	buf_printf(&text, "%s; its services are ended", why);
+	fail(s, buf_str(&text));
+}
+
+static int configure_command(struct supervisor *s, struct buf *error)
+{
+	const struct options *o = s->options;
+	AUTO_BUF name = { 0 };
+	struct settings *settings;
+	struct config *config;
+	int r = options_name(o, &name);
+
+	if (r == 0)
+		r = config_from_command(buf_str(&name), o->command, &config);
+	if (r < 0) {
+		buf_puts(error, r == -EINVAL ? "the command is empty, or a quote in it has no end" : strerror(-r));
+		return r;
+	}
+	r = strv_add_all(&config->services[0].watch, &o->watch);
+	if (r == 0)
+		r = strv_add_all(&config->services[0].ignore, &o->ignore);
+	settings = r == 0 ? settings_new(config) : NULL;
+	if (!settings) {
+		config_free(config);
+		return -ENOMEM;
+	}
+	r = engine_configure(s->engine, settings, NULL, error);
+	settings_unref(settings);
+	return r;
+}
+
+static void tell_begun(struct supervisor *s)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < engine_count(s->engine); i++)
+		json_array_append_new(names, json_string(view_name(engine_at(s->engine, i))));
+	tell_ready(s, json_pack("{s:b,s:i,s:o,s:o}", "ok", 1, "pid", (int)getpid(), "services", names, "not_started",
+				s->config ? config_watch_not_started(s->config) : json_array()));
+}
+
+static const struct terminal_events terminal_events = { .stop = on_stop, .key = on_key };
+
+/* Changes come from now on, so none is missed between the reading of the configuration and the first build. */
+static void on_ready(void *arg)
+{
+	struct supervisor *s = arg;
+	AUTO_BUF error = { 0 };
+	int r;
+
+	if (s->begun) { /* the mount's daemon was replaced */
+		engine_link_ready(s->engine);
+		return;
+	}
+	r = s->config ? config_watch_start(s->config, &error) : configure_command(s, &error);
+	if (r < 0 && r != -EPERM) {
+		fail(s, error.len ? error.data : strerror(-r));
+		return;
+	}
+	s->begun = true;
+	tell_begun(s);
+}
+
+static void say_config(const char *text, void *arg)
+{
+	note(arg, text);
+}
+
+static int make_parts(struct supervisor *s, struct buf *error)
+{
+	const struct options *o = s->options;
+	bool keys = !o->detached; /* read while no service has the terminal itself */
+	struct output_options output = { .fd = o->detached ? -1 : STDOUT_FILENO,
+					 .error_fd = o->detached ? -1 : STDERR_FILENO,
+					 .colour = !o->detached && output_colour_wanted(STDERR_FILENO) };
+	AUTO_BUF job_program = { 0 };
+	int r = output_new(&s->loop, &output, &s->output);
+
+	if (r == 0)
+		r = terminal_new(&s->loop, &terminal_events, keys, s, &s->terminal);
+	if (r < 0)
+		return r;
+	r = exe_find("hrfs-job", &job_program);
+	if (r < 0) {
+		buf_printf(error, "hrfs-job is not at %s: install hrfs anew", buf_str(&job_program));
+		return r;
+	}
+	s->timeline = timeline_new();
+	return s->timeline ? processes_new(&s->loop, buf_str(&job_program), &s->processes) : -ENOMEM;
+}
+
+static int make_link(struct supervisor *s, struct buf *error)
+{
+	struct link_options o = {
+		.socket = s->options->socket,
+		.mountpoint = s->options->mountpoint,
+		.ready = on_ready,
+		.batch = on_batch,
+		.fresh = on_fresh,
+		.request = on_request,
+		.cancelled = on_cancelled,
+		.gone = on_gone,
+		.arg = s,
+	};
+
+	return link_new(&s->loop, &o, &s->link, error);
+}
+
+static int device_of(const struct options *o, dev_t *out)
+{
+	struct mountinfo_entry e = { 0 };
+	int r = o->device ? 0 : mountinfo_topmost(o->mountpoint, &e);
+
+	if (r == 0)
+		*out = o->device ? o->device : e.dev;
+	mountinfo_entry_done(&e);
+	return r;
+}
+
+static int make_engine(struct supervisor *s, struct buf *error)
+{
+	const struct options *o = s->options;
+	struct engine_options e = {
+		.loop = &s->loop,
+		.processes = s->processes,
+		.output = s->output,
+		.terminal = s->terminal,
+		.link = s->link,
+		.timeline = s->timeline,
+		.mountpoint = o->mountpoint,
+		.default_cwd = o->command ? o->cwd : NULL,
+		.lend_terminal = !o->detached && !o->keys,
+		.ptys = o->detached || isatty(STDOUT_FILENO),
+		.notes_to_rings = o->detached,
+		.markers = o->markers,
+		.moved = moved,
+		.arg = s,
+	};
+	struct config_watch_options c = { .mountpoint = o->mountpoint,
+					  .source = o->source,
+					  .only = &o->services,
+					  .consent = o->consent,
+					  .say = say_config,
+					  .arg = s };
+	struct requests_options q = { .loop = &s->loop,
+				      .link = s->link,
+				      .output = s->output,
+				      .timeline = s->timeline,
+				      .mountpoint = o->mountpoint,
+				      .stop = on_stop_request,
+				      .arg = s };
+	int r = device_of(o, &e.device);
+
+	if (r == 0)
+		r = engine_new(&e, &s->engine);
+	c.engine = q.engine = s->engine;
+	if (r == 0 && !o->command)
+		r = config_watch_new(&c, &s->config);
+	q.config = s->config;
+	return r < 0 ? r : requests_new(&q, &s->requests);
+}
+
+static void free_parts(struct supervisor *s)
+{
+	requests_free(s->requests);
+	link_free(s->link);
+	config_watch_free(s->config);
+	engine_free(s->engine);
+	processes_free(s->processes);
+	timeline_free(s->timeline);
+	terminal_free(s->terminal);
+	output_free(s->output);
+	uv_close((uv_handle_t *)&s->detach_timer, NULL);
+	uv_run(&s->loop, UV_RUN_DEFAULT); /* what is being closed */
+	uv_loop_close(&s->loop);
+}
+
+int supervisor_run(const struct options *options)
+{
+	struct supervisor s = { .options = options, .status = -1 };
+	AUTO_BUF error = { 0 };
+	int r = uv_loop_init(&s.loop);
+
+	if (r < 0)
+		return SUPERVISOR_FAILED;
+	uv_timer_init(&s.loop, &s.detach_timer);
+	s.detach_timer.data = &s;
+	r = make_parts(&s, &error);
+	if (r == 0)
+		r = make_link(&s, &error);
+	if (r == 0)
+		r = make_engine(&s, &error);
+	if (r < 0) {
+		if (!error.len)
+			buf_puts(&error, strerror(-r));
+		if (!options->detached)
+			fprintf(stderr, "hrfs: %s\n", buf_str(&error));
+		tell_ready(&s, json_pack("{s:b,s:o}", "ok", 0, "error", json_bytes(buf_str(&error))));
+		s.status = SUPERVISOR_FAILED;
+	} else {
+		uv_run(&s.loop, UV_RUN_DEFAULT);
+		if (s.status < 0)
+			s.status = engine_exit_status(s.engine);
+	}
+	free_parts(&s);
+	return s.status;
+}
