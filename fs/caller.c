@@ -59,17 +59,15 @@ static void become(uid_t uid, gid_t gid)
 	capabilities_set(caps);
 }
 
-void caller_enter(fuse_req_t req)
+void caller_enter(uid_t uid, gid_t gid, mode_t mask)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-
-	if (ctx->umask != me.umask) {
-		me.umask = ctx->umask;
-		umask(ctx->umask);
+	if (mask != me.umask) {
+		me.umask = mask;
+		umask(mask);
 	}
-	if (!caller_privileged() || (ctx->uid == 0 && ctx->gid == 0))
+	if (!caller_privileged() || (uid == 0 && gid == 0))
 		return;
-	become(ctx->uid, ctx->gid);
+	become(uid, gid);
 	me.changed = true;
 }
 

@@ -3,13 +3,13 @@
  * of them a property of the calling thread alone. Request threads only.
  */
 #pragma once
-#include "fs/fuse.h"
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Once in each request thread, before the first request. 0 or -errno */
 int caller_thread_init(void);
 /* From here to caller_leave() new files are the caller's. */
-void caller_enter(fuse_req_t req);
+void caller_enter(uid_t uid, gid_t gid, mode_t mask);
 void caller_leave(void);
 /* The daemon may act as others (it runs as root). */
 bool caller_privileged(void);

@@ -1,4 +1,5 @@
 #include "fs/lower.h"
+#include "fs/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -236,6 +237,20 @@ void place_done(struct place *p)
 	*p = (struct place){ .own_fd = -1 };
 }
 
+int lower_statx(node_id id, struct statx *x)
+{
+	AUTO_PLACE p = { .own_fd = -1 };
+	int flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT;
+	struct stat st;
+	int r = lower_find(id, &p, &st);
+
+	if (r == 0 && statx(place_fd(&p), p.name, flags, STATX_BASIC_STATS | STATX_BTIME, x))
+		r = -errno;
+	if (r == 0)
+		x->stx_ino = shown_inode(makedev(x->stx_dev_major, x->stx_dev_minor), x->stx_ino);
+	return r;
+}
+
 int node_stat(node_id id, struct stat *st)
 {
 	AUTO_PLACE p = { .own_fd = -1 };
@@ -379,4 +394,27 @@ node_id node_child(node_id dir, const char *name)
 	id = n ? table_id(n) : 0;
 	pthread_mutex_unlock(&table_lock);
 	return id;
+}
+
+int lower_enter_nameless(int fd, node_id *id, struct stat *st)
+{
+	struct identity is;
+	struct node *n;
+	int r = lower_identify(fd, "", &is, st);
+	int own = r == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (own < 0)
+		return r < 0 ? r : -errno;
+	pthread_mutex_lock(&table_lock);
+	n = files_victim_room() ? table_new(&is) : NULL;
+	if (n) {
+		n->lookups = 1;
+		table_local(table_index(n))->victim_fd = take_fd(&own);
+		files_victim_added();
+		*id = table_id(n);
+	}
+	pthread_mutex_unlock(&table_lock);
+	if (own >= 0)
+		close(own);
+	return n ? 0 : -ENFILE;
 }

@@ -33,6 +33,10 @@ void place_done(struct place *p);
  * 0 with *id and *st, or -errno.
  */
 int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, struct stat *st);
+/* As statx(2) tells it, the inode number as the mount shows it. 0 or -errno */
+int lower_statx(node_id id, struct statx *x);
+/* A file that has no name yet (O_TMPFILE), with one lookup; fd stays the caller's. 0, -ENFILE, -errno */
+int lower_enter_nameless(int fd, node_id *id, struct stat *st);
 /* "/proc/self/fd/N", for calls that take no O_PATH descriptor */
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char text[static FD_PATH_SIZE]);

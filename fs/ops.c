@@ -56,26 +56,12 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-void reply_entry(fuse_req_t req, node_id dir, const char *name)
+void take_back(node_id id)
 {
-	struct fuse_entry_param e = {
-		.attr_timeout = ops_options.timeout_s,
-		.entry_timeout = ops_options.timeout_s,
-	};
-	node_id id;
-	int r = lower_look_up(dir, name, 1, &id, &e.attr);
-
-	if (r < 0) {
-		reply_error(req, r);
-		return;
-	}
-	e.ino = id;
-	e.generation = id >> 32;
-	if (fuse_reply_entry(req, &e) == -ENOENT)
-		forget_one(id, 1); /* the caller was killed meanwhile: nobody took the reference */
+	forget_one(id, 1);
 }
 
-static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
+static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool absent_is_answer)
 {
 	struct fuse_entry_param e = {
 		.attr_timeout = ops_options.timeout_s,
@@ -84,18 +70,25 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 	node_id id = 0;
 	int r = lower_look_up(dir, name, 1, &id, &e.attr);
 
-	if (r == -ENOENT) { /* absent is an answer, and cached like others */
-		fuse_reply_entry(req, &e);
-		return;
-	}
-	if (r < 0) {
+	if (r < 0 && !(r == -ENOENT && absent_is_answer)) {
 		reply_error(req, r);
 		return;
 	}
 	e.ino = id;
 	e.generation = id >> 32;
-	if (fuse_reply_entry(req, &e) == -ENOENT)
-		forget_one(id, 1);
+	if (fuse_reply_entry(req, &e) == -ENOENT && id)
+		take_back(id); /* the caller was killed meanwhile: nobody took the reference */
+}
+
+void reply_entry(fuse_req_t req, node_id dir, const char *name)
+{
+	answer_entry(req, dir, name, false);
+}
+
+/* Absent is an answer, and cached like others. */
+static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
+{
+	answer_entry(req, dir, name, true);
 }
 
 /*
@@ -110,7 +103,10 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
 	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_DONT_MASK | FUSE_CAP_READDIRPLUS |
-			FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_DIO;
+			FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_POSIX_ACL | FUSE_CAP_IOCTL_DIR;
+
+	/* pages are dropped when times or size differ; when nobody else writes, only when we say so */
+	want |= ops_options.sole_writer ? FUSE_CAP_EXPLICIT_INVAL_DATA : FUSE_CAP_AUTO_INVAL_DATA;
 
 	/*
 	 * Not wanted: ATOMIC_O_TRUNC (without OPEN the truncation would be lost), the writeback cache
@@ -146,6 +142,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.fallocate = op_fallocate,
 	.copy_file_range = op_copy_file_range,
 	.lseek = op_lseek,
+	.ioctl = op_ioctl,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.fsyncdir = op_fsyncdir,

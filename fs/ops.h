@@ -11,7 +11,7 @@
 struct ops_options {
 	double timeout_s;      /* how long names and attributes are cached */
 	bool stable_offsets;   /* the lower's directory offsets survive a re-open */
-	bool read_only;
+	bool read_only, sole_writer;
 };
 
 extern struct ops_options ops_options;
@@ -25,6 +25,8 @@ const void *request_argument(void);
 void notify_invalidate(node_id id);
 
 void reply_error(fuse_req_t req, int error); /* 0 or -errno */
+/* one lookup less: the answer that gave it was not taken */
+void take_back(node_id id);
 void reply_entry(fuse_req_t req, node_id dir, const char *name);
 struct observe_op observe_of(fuse_req_t req, enum observe_kind kind);
 
@@ -46,6 +48,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
 			off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags);
 void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence, struct fuse_file_info *fi);
+/* ops_ioctl.c */
+void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned cmd, void *arg, struct fuse_file_info *fi, unsigned flags,
+	      const void *in, size_t in_size, size_t out_size);
 /* clears setuid and setgid as the kernel asks; a root daemon's own writes would not */
 int clear_set_ids(int fd);
 /* ops_dir.c */

@@ -16,19 +16,6 @@ struct answer {
 	size_t used, size;
 };
 
-static void take_back(node_id id)
-{
-	struct node *n;
-
-	pthread_mutex_lock(&table_lock);
-	n = table_node(id);
-	if (n && n->lookups) {
-		n->lookups--;
-		table_collect(n);
-	}
-	pthread_mutex_unlock(&table_lock);
-}
-
 static bool is_dot(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;

@@ -88,6 +88,7 @@ static int take_existing(const struct making *m)
 
 static int make(fuse_req_t req, struct making *m)
 {
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct observe_op op = observe_of(req, OBSERVE_CREATE);
 	struct intent *intent;
 	struct dirfd *d;
@@ -105,7 +106,7 @@ static int make(fuse_req_t req, struct making *m)
 	r = observe_before(&op);
 	if (r == 0) {
 		intent = intent_begin(m->opcode, m->dir, m->name, m->linked);
-		caller_enter(req);
+		caller_enter(ctx->uid, ctx->gid, ctx->umask);
 		r = carry_out(m, d->fd);
 		caller_leave();
 		if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))

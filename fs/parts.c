@@ -74,6 +74,7 @@ int parts_start_state(void)
 		.timeout_s = c->sole_writer ? DAY_S : 1.0,
 		.stable_offsets = offsets_survive(c->root_fd),
 		.read_only = c->read_only,
+		.sole_writer = c->sole_writer,
 	};
 	r = table_open(&root);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
+#include "fs/raw.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -60,7 +61,7 @@ static void store_reply(const struct iovec *iov, int count, size_t size)
 }
 
 /* Every answer and notification comes through here. Stored before it is sent; owed until it is. */
-static ssize_t send_iov(int fd, struct iovec *iov, int count, void *data)
+ssize_t session_send(struct iovec *iov, int count)
 {
 	size_t size = 0;
 	ssize_t sent;
@@ -78,6 +79,11 @@ static ssize_t send_iov(int fd, struct iovec *iov, int count, void *data)
 	owe(0);
 	errno = error;
 	return sent;
+}
+
+static ssize_t send_iov(int fd, struct iovec *iov, int count, void *data)
+{
+	return session_send(iov, count);
 }
 
 static ssize_t receive_nothing(int fd, void *buffer, size_t size, void *data)
@@ -98,7 +104,7 @@ static void process(void)
 	struct fuse_buf buf = { .mem = lane->request, .size = request_header()->len };
 
 	/* nothing that is served here can be interrupted: the answer comes soon */
-	if (request_header()->opcode != FUSE_INTERRUPT)
+	if (request_header()->opcode != FUSE_INTERRUPT && !raw_serve())
 		fuse_session_process_buf(fuse, &buf);
 	owe(0); /* FORGET has no answer */
 }

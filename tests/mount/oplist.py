@@ -277,6 +277,22 @@ def direct(d):
     return out
 
 
+@case
+def tmpfile_more(d):
+    fd = told(os.open, d, os.O_TMPFILE | os.O_RDWR, 0o640)
+    if not isinstance(fd, int):
+        return fd
+    out = [os.write(fd, b"abc"), os.pread(fd, 9, 0).decode(), facts("", fd=fd), told(os.ftruncate, fd, 2), listing(d), told(os.fchmod, fd, 0o600)]
+    out += [libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, os.fsencode(d + "/a"), 0x400), os.write(fd, b"d"), facts(d + "/a"), get(d + "/a")]
+    os.close(fd)
+    os.unlink(d + "/a")
+    exclusive = os.open(d, os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o600)
+    r = libc.linkat(-100, b"/proc/self/fd/%d" % exclusive, -100, os.fsencode(d + "/b"), 0x400)
+    out += [r, name_of(ctypes.get_errno()), listing(d)]
+    os.close(exclusive)
+    return out + [told(os.open, d + "/none", os.O_TMPFILE | os.O_RDWR, 0o600)]
+
+
 # ---- names ----
 
 
@@ -613,6 +629,57 @@ def xattrs(d):
     out += [told(os.setxattr, f, "bogus.a", b"1"), sorted(told(os.listxattr, f)), told(os.setxattr, d, "user.dir", b"d"), told(os.getxattr, d, "user.dir")]
     os.symlink("f", d + "/l")
     return out + [told(os.setxattr, d + "/l", "user.x", b"1", follow_symlinks=False), told(os.setxattr, f, "user." + "n" * 300, b"")]
+
+
+def command(*argv, cwd=None):
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True)
+    return [done.returncode, done.stdout, done.stderr.replace(cwd or "", "")]
+
+
+@case
+def acls(d):
+    put(d + "/f", b"x", 0o640)
+    out = [command("setfacl", "-m", "u:12345:rw,g:54321:r", "f", cwd=d), command("getfacl", "-n", "-c", "f", cwd=d), facts(d + "/f")]
+    out += [told(os.chmod, d + "/f", 0o600), command("getfacl", "-n", "-c", "f", cwd=d)]
+    os.mkdir(d + "/dir")
+    out.append(command("setfacl", "-d", "-m", "u:12345:rwx,o::-", "dir", cwd=d))
+    old = os.umask(0o077)
+    put(d + "/dir/f")
+    os.mkdir(d + "/dir/sub")
+    os.mkfifo(d + "/dir/p", 0o777)
+    os.umask(old)
+    for name in ("dir", "dir/f", "dir/sub", "dir/p"):
+        out += [facts(d + "/" + name), command("getfacl", "-n", "-c", name, cwd=d)]
+    return out + [command("setfacl", "-b", "f", cwd=d), facts(d + "/f"), command("setfacl", "-m", "bogus", "f", cwd=d)[0]]
+
+
+@case
+def birth_time(d):
+    put(d + "/f", b"x")
+    born = command("stat", "-c", "%W", "f", cwd=d)[1]
+    os.utime(d + "/f", ns=(5, 6))
+    put(d + "/f", b"later")
+    os.rename(d + "/f", d + "/g")
+    return [born != "0\n", command("stat", "-c", "%W", "g", cwd=d)[1] == born, abs(int(born) - os.stat(d + "/g").st_ctime) < 60]
+
+
+@case
+def file_flags(d):
+    put(d + "/f", b"x")
+    os.mkdir(d + "/dir")
+    out = [command("lsattr", "-d", "f", "dir", cwd=d)]
+    out += [command("chattr", "+d", "f", cwd=d), command("lsattr", "f", cwd=d), command("chattr", "-d", "f", cwd=d), command("lsattr", "f", cwd=d)]
+    done = command("chattr", "+i", "f", cwd=d)[0]
+    out += [done, told(put, d + "/f", b"y"), told(os.unlink, d + "/f"), told(os.rename, d + "/f", d + "/g"), told(os.chmod, d + "/f", 0o600)]
+    out.append(command("chattr", "-i", "f", cwd=d)[0])
+    done = command("chattr", "+a", "f", cwd=d)[0]
+    out += [done, told(os.truncate, d + "/f", 0)]
+    fd = told(os.open, d + "/f", os.O_WRONLY | os.O_APPEND)
+    if isinstance(fd, int):
+        out.append(os.write(fd, b"more"))
+        os.close(fd)
+    out += [command("chattr", "-a", "f", cwd=d)[0], told(get, d + "/f")]
+    return out
 
 
 @case

@@ -1,0 +1,182 @@
+#include "fs/raw.h"
+#include "fs/caller.h"
+#include "fs/files.h"
+#include "fs/lower.h"
+#include "fs/ops.h"
+#include "fs/session.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/uio.h>
+
+/* Numbers and layouts as in the kernel's include/uapi/linux/fuse.h (7.37 and 7.39); older headers lack them. */
+#define RAW_TMPFILE 51
+#define RAW_STATX 52
+
+struct raw_statx_in {
+	uint32_t getattr_flags, reserved;
+	uint64_t fh;
+	uint32_t sx_flags, sx_mask;
+};
+
+struct raw_time {
+	int64_t sec;
+	uint32_t nsec;
+	int32_t reserved;
+};
+
+struct raw_statx_out {
+	uint64_t attr_valid;
+	uint32_t attr_valid_nsec, flags;
+	uint64_t spare[2];
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare16;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct raw_time atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t spare64[14];
+};
+
+_Static_assert(sizeof(struct raw_statx_out) == 32 + 256, "as the kernel's fuse_statx_out");
+
+static int answer(int error, const void *data, size_t size)
+{
+	struct fuse_out_header head = {
+		.len = (uint32_t)(sizeof(head) + size),
+		.error = error,
+		.unique = request_header()->unique,
+	};
+	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)data, size } };
+
+	return session_send(iov, size ? 2 : 1) < 0 ? -errno : 0;
+}
+
+static struct raw_time time_of(struct statx_timestamp t)
+{
+	return (struct raw_time){ .sec = t.tv_sec, .nsec = t.tv_nsec };
+}
+
+static void split_seconds(double seconds, uint64_t *whole, uint32_t *nsec)
+{
+	*whole = (uint64_t)seconds;
+	*nsec = (uint32_t)((seconds - (double)*whole) * 1e9);
+}
+
+/* What is asked for beside the usual is the birth time. */
+static void serve_statx(void)
+{
+	struct raw_statx_out out = { 0 };
+	struct statx x;
+	int r = lower_statx(request_header()->nodeid, &x);
+
+	if (r < 0) {
+		answer(r, NULL, 0);
+		return;
+	}
+	split_seconds(ops_options.timeout_s, &out.attr_valid, &out.attr_valid_nsec);
+	out.mask = x.stx_mask & (STATX_BASIC_STATS | STATX_BTIME);
+	out.blksize = x.stx_blksize;
+	out.attributes = x.stx_attributes;
+	out.attributes_mask = x.stx_attributes_mask;
+	out.nlink = x.stx_nlink;
+	out.uid = x.stx_uid;
+	out.gid = x.stx_gid;
+	out.mode = x.stx_mode;
+	out.ino = x.stx_ino;
+	out.size = x.stx_size;
+	out.blocks = x.stx_blocks;
+	out.atime = time_of(x.stx_atime);
+	out.btime = time_of(x.stx_btime);
+	out.ctime = time_of(x.stx_ctime);
+	out.mtime = time_of(x.stx_mtime);
+	out.rdev_major = x.stx_rdev_major;
+	out.rdev_minor = x.stx_rdev_minor;
+	out.dev_major = x.stx_dev_major;
+	out.dev_minor = x.stx_dev_minor;
+	answer(0, &out, sizeof(out));
+}
+
+static struct fuse_attr attr_of(const struct stat *st)
+{
+	return (struct fuse_attr){
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.blocks = (uint64_t)st->st_blocks,
+		.atime = (uint64_t)st->st_atim.tv_sec,
+		.mtime = (uint64_t)st->st_mtim.tv_sec,
+		.ctime = (uint64_t)st->st_ctim.tv_sec,
+		.atimensec = (uint32_t)st->st_atim.tv_nsec,
+		.mtimensec = (uint32_t)st->st_mtim.tv_nsec,
+		.ctimensec = (uint32_t)st->st_ctim.tv_nsec,
+		.mode = st->st_mode,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.blksize = (uint32_t)st->st_blksize,
+	};
+}
+
+static int make_nameless(const struct fuse_create_in *in, int *fd)
+{
+	const struct fuse_in_header *h = request_header();
+	struct dirfd *d;
+	int r = dirs_get(h->nodeid, &d);
+
+	if (r < 0)
+		return r;
+	caller_enter(h->uid, h->gid, in->umask);
+	*fd = openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC | (int)(in->flags & O_EXCL), in->mode);
+	r = *fd < 0 ? -errno : 0;
+	caller_leave();
+	dirs_put(d);
+	return r;
+}
+
+/*
+ * A file without a name is a victim from its birth: held until FORGET. It is nobody's change before it
+ * gets a name by LINK.
+ */
+static void serve_tmpfile(void)
+{
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} out = { .open.open_flags = FOPEN_KEEP_CACHE };
+	struct stat st;
+	node_id id = 0;
+	int fd = -1;
+	int r = make_nameless(request_argument(), &fd);
+
+	if (r == 0)
+		r = lower_enter_nameless(fd, &id, &st);
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		answer(r, NULL, 0);
+		return;
+	}
+	files_add(id, fd, true);
+	out.entry.nodeid = id;
+	out.entry.generation = id >> 32;
+	split_seconds(ops_options.timeout_s, &out.entry.attr_valid, &out.entry.attr_valid_nsec);
+	out.entry.attr = attr_of(&st);
+	if (answer(0, &out, sizeof(out)) == -ENOENT)
+		take_back(id);
+}
+
+bool raw_serve(void)
+{
+	switch (request_header()->opcode) {
+	case RAW_STATX:
+		serve_statx();
+		return true;
+	case RAW_TMPFILE:
+		serve_tmpfile();
+		return true;
+	default:
+		return false;
+	}
+}
