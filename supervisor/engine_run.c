@@ -307,9 +307,13 @@ static void warn_of_holder(const struct generation *g)
 		say_note(g->service, "port %d is still held by %s", g->config->port, buf_str(&holder));
 }
 
-static enum process_mode mode_of(const struct engine *e)
+static enum process_mode mode_of(const struct generation *g)
 {
-	if (e->o.lend_terminal && e->count == 1 && e->o.terminal && terminal_present(e->o.terminal))
+	const struct engine *e = g->service->engine;
+	/* what is printed straight to the terminal cannot be searched */
+	bool searched = g->config->ready.kind == CONFIG_READY_LOG;
+
+	if (e->o.lend_terminal && e->count == 1 && !searched && e->o.terminal && terminal_present(e->o.terminal))
 		return PROCESS_TERMINAL;
 	return e->o.ptys || e->count > 1 ? PROCESS_PTY : PROCESS_PIPE;
 }
@@ -337,7 +341,7 @@ static int start(struct generation *g, struct buf *error)
 	o.env = env.items;
 	o.cwd = buf_str(&cwd);
 	o.sockets = g->held ? g->held->sockets : NULL;
-	o.mode = mode_of(s->engine);
+	o.mode = mode_of(g);
 	o.output = output_stream(s->engine->o.output, s->name, OUTPUT_RUN);
 	g->in_terminal = o.mode == PROCESS_TERMINAL;
 	g->start_ms = engine_now_ms();

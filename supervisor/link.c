@@ -1,32 +1,37 @@
 #include "supervisor/link.h"
-#include "core/client.h"
 #include "supervisor/link_batch.h"
+#include "supervisor/link_wire.h"
 #include "supervisor/mount_watch.h"
 #include <errno.h>
 #include <string.h>
 
-#define CALLS_MAX 4096
 #define RETRY_MS 20
 #define RETRY_MAX 250 /* five seconds: a daemon that is replaced is back in milliseconds */
+#define SETTLES_MAX 512
 #define SUBSCRIPTION "hrfs-supervisor"
 
-struct call {
-	struct call *next;
-	bool settle;
+struct settle { /* asked for, not answered */
+	struct settle *next;
+	char *clock; /* NULL: now */
+	int64_t timeout_ms;
 	link_answer answered;
 	void *arg;
+	json_t *answer; /* of the second connection, while the first one catches up */
 };
 
+/*
+ * Answers come in the order of the requests, so what may take long is asked on a connection of its
+ * own. When it has answered, one round trip on the first brings all the pushes that came before.
+ */
 struct link {
 	struct link_options options;
 	uv_loop_t *loop;
-	struct client *client; /* NULL: not connected */
-	uv_poll_t *poll;
+	struct wire *wire, *second; /* NULL: not connected */
 	uv_timer_t *retry;
 	unsigned retries;
 	struct mount_watch *watch;
-	struct call *calls, **calls_end; /* sent, not answered, oldest first */
-	size_t call_count;
+	struct settle *settles, **settles_end; /* the first one is under way */
+	size_t settle_count;
 	char *clock; /* of the last batch; NULL: not subscribed yet */
 	bool lost, expected;
 };
@@ -34,121 +39,114 @@ struct link {
 static const char *const claimed[] = { "hrfs-wait",	"hrfs-reload", "hrfs-why",
 				       "hrfs-services", "hrfs-output", "hrfs-stop" };
 
-/* ---- calls ---- */
-
-static void forget_calls(struct link *l)
+static json_t *with_root(const struct link *l, json_t *request)
 {
-	struct call *c;
-
-	while ((c = l->calls)) {
-		l->calls = c->next;
-		l->call_count--;
-		if (!l->calls)
-			l->calls_end = &l->calls;
-		c->answered(NULL, c->arg);
-		free(c);
-	}
-}
-
-/*
- * Answers come in the order of the requests, but for hrfs-settle: it may be overtaken, and its
- * answer is known by its form.
- */
-static struct call *take_call(struct link *l, bool settle)
-{
-	for (struct call **place = &l->calls; *place; place = &(*place)->next) {
-		struct call *c = *place;
-
-		if (c->settle != settle)
-			continue;
-		*place = c->next;
-		if (!c->next)
-			l->calls_end = place;
-		l->call_count--;
-		return c;
-	}
-	return NULL;
-}
-
-static void take_answer(struct link *l, const json_t *answer)
-{
-	bool settle = json_is_boolean(json_object_get(answer, "settled"));
-	struct call *c = take_call(l, settle);
-
-	if (!c) /* an error in the place of a settle's answer */
-		c = take_call(l, !settle);
-	if (!c)
-		return;
-	c->answered(answer, c->arg);
-	free(c);
-}
-
-static int call(struct link *l, json_t *request, bool settle, link_answer answered, void *arg)
-{
-	struct call *c;
-	int r;
-
-	if (!l->client || l->call_count >= CALLS_MAX) {
+	if (request && json_array_insert_new(request, 1, json_bytes(l->options.mountpoint))) {
 		json_decref(request);
-		return -ENOTCONN;
+		return NULL;
 	}
-	c = malloc(sizeof(*c));
-	if (!c || !request || json_array_insert_new(request, 1, json_bytes(l->options.mountpoint))) {
-		free(c);
-		json_decref(request);
-		return -ENOMEM;
-	}
-	r = client_send(l->client, request);
-	if (r < 0) {
-		free(c);
-		return -ENOTCONN; /* the end of file comes to the loop */
-	}
-	*c = (struct call){ NULL, settle, answered, arg };
-	*l->calls_end = c;
-	l->calls_end = &c->next;
-	l->call_count++;
-	return 0;
+	return request;
 }
 
 int link_call(struct link *l, json_t *request, link_answer answered, void *arg)
 {
-	return call(l, request, false, answered, arg);
-}
-
-int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answer answered, void *arg)
-{
-	json_t *what = json_pack("{s:I}", "timeout_ms", (json_int_t)timeout_ms);
-
-	if (clock && what)
-		json_object_set_new(what, "clock", json_string(clock));
-	return call(l, json_pack("[s,o]", "hrfs-settle", what), true, answered, arg);
+	return wire_call(l->wire, with_root(l, request), answered, arg);
 }
 
 void link_reply(struct link *l, int64_t id, json_t *object, bool more)
 {
 	if (object && more)
 		json_object_set_new(object, "hrfs-more", json_true());
-	if (!object || !l->client)
-		json_decref(object);
-	else
-		client_send(l->client, json_pack("[s,I,o]", "hrfs-reply", (json_int_t)id, object));
+	if (object)
+		wire_send(l->wire, json_pack("[s,I,o]", "hrfs-reply", (json_int_t)id, object));
+}
+
+/* ---- settling ---- */
+
+static void next_settle(struct link *l);
+
+static void settle_done(struct link *l, const json_t *answer)
+{
+	struct settle *s = l->settles;
+
+	l->settles = s->next;
+	if (!l->settles)
+		l->settles_end = &l->settles;
+	l->settle_count--;
+	s->answered(answer, s->arg);
+	json_decref(s->answer);
+	free(s->clock);
+	free(s);
+}
+
+static void on_caught_up(const json_t *answer, void *arg)
+{
+	struct link *l = arg;
+
+	settle_done(l, answer ? l->settles->answer : NULL);
+	next_settle(l);
+}
+
+static void on_settled(const json_t *answer, void *arg)
+{
+	struct link *l = arg;
+
+	l->settles->answer = json_incref((json_t *)answer);
+	if (answer && link_call(l, json_pack("[s]", "clock"), on_caught_up, l) == 0)
+		return;
+	settle_done(l, NULL);
+	next_settle(l);
+}
+
+static void next_settle(struct link *l)
+{
+	while (l->settles) {
+		struct settle *s = l->settles;
+		json_t *what = json_pack("{s:I}", "timeout_ms", (json_int_t)s->timeout_ms);
+
+		if (s->clock && what)
+			json_object_set_new(what, "clock", json_string(s->clock));
+		if (wire_call(l->second, with_root(l, json_pack("[s,o]", "hrfs-settle", what)), on_settled, l) == 0)
+			return;
+		settle_done(l, NULL);
+	}
+}
+
+int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answer answered, void *arg)
+{
+	struct settle *s = NULL;
+	bool first = !l->settles;
+
+	if (!l->wire || !l->second)
+		return -ENOTCONN;
+	if (l->settle_count < SETTLES_MAX)
+		s = calloc(1, sizeof(*s));
+	if (!s || (clock && !(s->clock = strdup(clock)))) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->timeout_ms = timeout_ms;
+	s->answered = answered;
+	s->arg = arg;
+	*l->settles_end = s;
+	l->settles_end = &s->next;
+	l->settle_count++;
+	if (first)
+		next_settle(l);
+	return 0;
 }
 
 /* ---- the end ---- */
 
-static void on_closed(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void disconnect(struct link *l)
 {
-	if (l->poll)
-		uv_close((uv_handle_t *)l->poll, on_closed);
-	l->poll = NULL;
-	client_free(l->client);
-	l->client = NULL;
-	forget_calls(l);
+	struct wire *wire = l->wire, *second = l->second;
+
+	l->wire = l->second = NULL;
+	wire_free(second);
+	wire_free(wire);
+	while (l->settles)
+		settle_done(l, NULL);
 }
 
 static void lose(struct link *l, const char *why)
@@ -173,7 +171,7 @@ static void on_unmounted(void *arg)
 
 /* ---- what comes ---- */
 
-static void take_push(struct link *l, const json_t *o)
+static void take_batches(struct link *l, const json_t *o)
 {
 	const json_t *text = json_object_get(o, "clock");
 	const json_t *object = json_object_get(o, "hrfs-batch");
@@ -196,40 +194,27 @@ static void take_push(struct link *l, const json_t *o)
 	}
 }
 
-static void take(struct link *l, const json_t *o)
+static void on_push(const json_t *o, void *arg)
 {
+	struct link *l = arg;
 	const json_t *id;
 
 	if (json_object_get(o, "subscription"))
-		take_push(l, o);
+		take_batches(l, o);
 	else if ((id = json_object_get(o, "hrfs-request")))
 		l->options.request(json_integer_value(id), json_object_get(o, "command"), l->options.arg);
 	else if ((id = json_object_get(o, "hrfs-cancelled")))
 		l->options.cancelled(json_integer_value(id), l->options.arg);
-	else if (!client_is_unilateral(o))
-		take_answer(l, o);
 }
 
 static void reconnect_later(struct link *l);
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_closed(void *arg)
 {
-	struct link *l = poll->data;
+	struct link *l = arg;
 
-	while (l->client) {
-		json_t *o;
-		int r = client_receive(l->client, 0, &o);
-
-		if (r == -EAGAIN)
-			return;
-		if (r < 0) {
-			disconnect(l);
-			reconnect_later(l);
-			return;
-		}
-		take(l, o);
-		json_decref(o);
-	}
+	disconnect(l);
+	reconnect_later(l);
 }
 
 /* ---- the beginning: claim, then subscribe ---- */
@@ -261,10 +246,10 @@ static void on_clock(const json_t *answer, void *arg)
 		lose(l, error ? error : "the mount's daemon tells no clock");
 		return;
 	}
-	call(l,
-	     json_pack("[s,s,{s:b,s:s,s:[s]}]", "subscribe", SUBSCRIPTION, "hrfs-batches", 1, "since", l->clock,
-		       "fields", "name"),
-	     false, on_subscribed, l);
+	link_call(l,
+		  json_pack("[s,s,{s:b,s:s,s:[s]}]", "subscribe", SUBSCRIPTION, "hrfs-batches", 1, "since", l->clock,
+			    "fields", "name"),
+		  on_subscribed, l);
 }
 
 static void on_registered(const json_t *answer, void *arg)
@@ -283,28 +268,20 @@ static int greet(struct link *l)
 
 	for (size_t i = 0; commands && i < ARRAY_SIZE(claimed); i++)
 		json_array_append_new(commands, json_string(claimed[i]));
-	r = call(l, json_pack("[s,{s:o}]", "hrfs-register", "commands", commands), false, on_registered, l);
-	return r < 0 ? r : call(l, json_pack("[s]", "clock"), false, on_clock, l);
+	r = link_call(l, json_pack("[s,{s:o}]", "hrfs-register", "commands", commands), on_registered, l);
+	return r < 0 ? r : link_call(l, json_pack("[s]", "clock"), on_clock, l);
 }
+
+static const struct wire_events first_events = { .push = on_push, .closed = on_closed };
+static const struct wire_events second_events = { .closed = on_closed };
 
 static int connect_now(struct link *l, struct buf *error)
 {
-	int r = client_connect(l->options.socket, &l->client, error);
+	int r = wire_new(l->loop, l->options.socket, &first_events, l, &l->wire, error);
 
-	if (r < 0)
-		return r;
-	l->poll = malloc(sizeof(*l->poll));
-	r = l->poll ? uv_poll_init(l->loop, l->poll, client_fd(l->client)) : -ENOMEM;
-	if (r < 0) {
-		free(l->poll);
-		l->poll = NULL;
-		client_free(l->client);
-		l->client = NULL;
-		return r;
-	}
-	l->poll->data = l;
-	uv_poll_start(l->poll, UV_READABLE | UV_DISCONNECT, on_readable);
-	return greet(l);
+	if (r == 0)
+		r = wire_new(l->loop, l->options.socket, &second_events, l, &l->second, error);
+	return r < 0 ? r : greet(l);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -327,6 +304,11 @@ static void reconnect_later(struct link *l)
 		uv_timer_start(l->retry, on_retry, RETRY_MS, 0);
 }
 
+static void on_freed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
 int link_new(uv_loop_t *loop, const struct link_options *options, struct link **out, struct buf *error)
 {
 	struct link *l = calloc(1, sizeof(*l));
@@ -335,7 +317,7 @@ int link_new(uv_loop_t *loop, const struct link_options *options, struct link **
 	if (!l)
 		return -ENOMEM;
 	*l = (struct link){ .options = *options, .loop = loop };
-	l->calls_end = &l->calls;
+	l->settles_end = &l->settles;
 	l->retry = malloc(sizeof(*l->retry));
 	if (!l->retry) {
 		free(l);
@@ -362,7 +344,7 @@ void link_free(struct link *l)
 		return;
 	l->lost = true;
 	disconnect(l);
-	uv_close((uv_handle_t *)l->retry, on_closed);
+	uv_close((uv_handle_t *)l->retry, on_freed);
 	mount_watch_free(l->watch);
 	free(l->clock);
 	free(l);

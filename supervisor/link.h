@@ -38,7 +38,7 @@ typedef void (*link_answer)(const json_t *answer, void *arg);
  * when 0 was answered, also (with NULL) from link_free. 0, -ENOTCONN, -ENOMEM: it never comes
  */
 int link_call(struct link *l, json_t *request, link_answer answered, void *arg);
-/* the same for hrfs-settle, of which one at a time is under way. clock: NULL for now */
+/* the same for hrfs-settle, answered once batch() was called for all of it. clock: NULL for now */
 int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answer answered, void *arg);
 /* object is taken over. The last answer to a request, or one of several (more) */
 void link_reply(struct link *l, int64_t id, json_t *object, bool more);
