@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.lib import mountinfo  # noqa: E402
+from tests.lib import mountinfo, processes  # noqa: E402
 from tests.lib.client import Client  # noqa: E402
 from tests.lib.mount import Mount  # noqa: E402
 
@@ -39,6 +39,7 @@ class Place:
         self.dir = Path(tempfile.mkdtemp(prefix="hrfs-bench-", dir=os.environ.get("HRFS_TEST_DIR") or "/var/tmp"))
         self.processes = []
         self.daemons = []
+        processes.become_subreaper()  # tools start their servers in sessions of their own
         run = self.dir / "run"
         run.mkdir(mode=0o700)
         os.environ["XDG_RUNTIME_DIR"] = str(run)
@@ -51,6 +52,8 @@ class Place:
             m.detach()
         for p in self.processes:
             end(p)
+        daemons = {m.keeper for m in self.daemons}
+        processes.kill_all(lambda: processes.descendants(os.getpid(), spare=daemons))
         for m in self.daemons:
             try:
                 m.wait_end(10)
@@ -208,9 +211,15 @@ NOT_INSTALLED = "not installed"
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the kernel's own range: who asks a closed port there again and again connects to himself one day."""
+    for port in range(21000 + os.getpid() % 5000, 30000):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise OSError("no free port")
 
 
 def emit(*tables):

@@ -3,12 +3,13 @@
 The server has no build and starts in about a millisecond, so what is left is the tool's own time.
 """
 
+import os
 import shutil
 import socket
 import subprocess
 import time
 
-from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, peer, spread, until
+from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, peer, processes, spread, until
 
 SAVES = 15
 REST = 0.4  # seconds between saves: nobody types faster
@@ -38,13 +39,18 @@ def serve_until(port, version, timeout=20):
     return time.perf_counter() - start, refused
 
 
+def save(folder, version):
+    """As editors do that keep the old file until the new one is whole; a server may start in between."""
+    (folder / ".version.new").write_text(version)
+    os.rename(folder / ".version.new", folder / "version")
+
+
 def saves(folder, port):
     times, refused = [], 0
     for i in range(SAVES):
         time.sleep(REST)
         version = f"version {i} of {port}"
-        with open(folder / "version", "w") as f:
-            f.write(version)
+        save(folder, version)
         took, bad = serve_until(port, version)
         times.append(took)
         refused += bad
@@ -58,7 +64,7 @@ def by_hand(place, folder, port):
     p = place.start([folder / "hello"], cwd=folder, env=env)
     for i in range(SAVES):
         time.sleep(REST)
-        (folder / "version").write_text(f"by hand {i}")
+        save(folder, f"by hand {i}")
         start = time.perf_counter()
         p.kill()
         p.wait()
@@ -90,8 +96,6 @@ def one(place, argv, port, folder):
     program = argv[0] if "/" in str(argv[0]) else peer(str(argv[0])) or shutil.which(str(argv[0]))
     if not program:
         return None
-    import os
-
     env = {**os.environ, "PORT": str(port)}
     p = place.start([program, *argv[1:]], cwd=folder, env=env, stdin=subprocess.PIPE)
     try:
@@ -103,6 +107,7 @@ def one(place, argv, port, folder):
             p.wait(5)
         except subprocess.TimeoutExpired:
             p.kill()
+        processes.kill_all(lambda: processes.descendants(os.getpid()))
 
 
 def main():
