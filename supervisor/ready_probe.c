@@ -10,6 +10,7 @@
 #define LOOK_FIRST_MS 1
 #define LOOK_LAST_MS 20
 #define STATUS_END 12 /* of "HTTP/1.1 200" */
+#define REST_MS 100   /* that an answer's rest is read: cut off, servers log an error */
 
 struct probe {
 	struct probe_options o;
@@ -18,7 +19,7 @@ struct probe {
 	uv_timer_t timer; /* asks who has taken the connection; also the way of a result known at once */
 	int handles;
 	bool done, connected;
-	int result;
+	int result; /* known, but not told yet: of connect(), or the status while the rest is read */
 	struct buf head, rest; /* of the request: the rest is sent once the connection is the job's */
 	char answer[64];
 	size_t answered;
@@ -85,24 +86,37 @@ static void look(uv_timer_t *timer)
 	}
 }
 
-static void event(uv_poll_t *poll, int status, int events);
+static void known(uv_timer_t *timer)
+{
+	struct probe *p = timer->data;
+
+	finish(p, p->result);
+}
 
 static void read_answer(struct probe *p)
 {
-	ssize_t n = recv(p->fd, p->answer + p->answered, sizeof(p->answer) - p->answered, MSG_DONTWAIT);
-	int status;
+	char rest[4096];
+	bool head = !p->result;
+	ssize_t n = head ? recv(p->fd, p->answer + p->answered, sizeof(p->answer) - p->answered, MSG_DONTWAIT) :
+			   recv(p->fd, rest, sizeof(rest), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		finish(p, n < 0 ? -errno : -ECONNRESET);
+		finish(p, p->result ? p->result : n < 0 ? -errno : -ECONNRESET);
 		return;
 	}
+	if (!head)
+		return;
 	p->answered += (size_t)n;
-	status = probe_parse_status(p->answer, p->answered);
-	if (status)
-		finish(p, status);
+	p->result = probe_parse_status(p->answer, p->answered);
+	if (p->result < 0)
+		finish(p, p->result);
+	else if (p->result)
+		uv_timer_start(&p->timer, known, REST_MS, 0);
 }
+
+static void event(uv_poll_t *poll, int status, int events);
 
 static void connected(struct probe *p)
 {
@@ -147,13 +161,6 @@ static void event(uv_poll_t *poll, int status, int events)
 		connected(p);
 }
 
-static void known_at_once(uv_timer_t *timer)
-{
-	struct probe *p = timer->data;
-
-	finish(p, p->result);
-}
-
 static int make_request(struct probe *p)
 {
 	AUTO_BUF host = { 0 };
@@ -187,7 +194,7 @@ static void start_connecting(struct probe *p)
 		return;
 	}
 	p->result = r;
-	uv_timer_start(&p->timer, known_at_once, 0, 0);
+	uv_timer_start(&p->timer, known, 0, 0);
 }
 
 int probe_new(uv_loop_t *loop, const struct probe_options *options, struct probe **out)

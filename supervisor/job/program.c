@@ -3,9 +3,11 @@
 #include "supervisor/cgroup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +61,59 @@ static int enter(const char *cwd)
 	return chdir(cwd) || setenv("PWD", cwd, 1) ? -1 : 0;
 }
 
+/* A text without #! is for the shell, as shells take it; anything else that the kernel refuses stays refused. */
+static void execute_text(const char *file, char **argv)
+{
+	char begin[256];
+	AUTO_FD fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, begin, sizeof(begin));
+	size_t count = 0;
+	char **more;
+
+	while (argv[count])
+		count++;
+	more = n <= 0 || memchr(begin, '\0', (size_t)n) ? NULL : calloc(count + 2, sizeof(*more));
+	if (more) {
+		more[0] = (char *)"sh";
+		more[1] = (char *)file;
+		memcpy(more + 2, argv + 1, count * sizeof(*more));
+		execv("/bin/sh", more);
+		free(more);
+	}
+	errno = ENOEXEC;
+}
+
+static void execute_file(const char *file, char **argv)
+{
+	execv(file, argv);
+	if (errno == ENOEXEC)
+		execute_text(file, argv);
+}
+
+/* as execvp(), but for what is no text */
+static void execute(char **argv)
+{
+	const char *path = getenv("PATH");
+	bool denied = false;
+	char file[PATH_MAX];
+
+	if (strchr(argv[0], '/')) {
+		execute_file(argv[0], argv);
+		return;
+	}
+	for (path = path ? path : "/bin:/usr/bin"; *path; path += *path == ':') {
+		int len = (int)strcspn(path, ":");
+
+		snprintf(file, sizeof(file), "%.*s%s%s", len, path, len ? "/" : "", argv[0]);
+		path += len;
+		execute_file(file, argv);
+		denied = denied || errno == EACCES;
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			return;
+	}
+	errno = denied ? EACCES : ENOENT;
+}
+
 static void run(const struct program *p, pid_t parent, int result_fd)
 {
 	struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000000L };
@@ -80,7 +135,7 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 		error = errno;
 	set_signals();
 	while (!error) {
-		execvp(p->argv[0], p->argv);
+		execute(p->argv);
 		if (errno != ETXTBSY || ++busy >= BUSY_TRIES)
 			error = errno;
 		else
