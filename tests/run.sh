@@ -88,7 +88,7 @@ copy_for_user() {
 
 as_test_user() {
 	setpriv --reuid "$test_user" --regid "$test_user" --init-groups --reset-env \
-		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="$seconds" "$@"
+		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="${HRFS_STRESS_SECONDS:-}" "$@"
 }
 
 # ---- the stages ----
@@ -131,7 +131,7 @@ follow() { # NAME: its log as it grows, until its process ends
 }
 
 marks() {
-	[ -n "$long" ] && echo "${1:-}" || echo "not long${1:+ and $1}"
+	[ -n "$long" ] && echo "long or not long" || echo "not long"
 }
 
 stage_build() {
@@ -157,7 +157,7 @@ stage_mounts() {
 	if [ "$(id -u)" != 0 ]; then
 		stage "behaviour as $(id -un)"
 		: >"$work/user.log"
-		run_pytest user "$here" -- -m "$(marks 'not stress')" &
+		run_pytest user "$here" -- -m "$(marks)" &
 		children=$!
 		follow user $!
 		pytest_counts "$work/user.log"
@@ -167,9 +167,9 @@ stage_mounts() {
 	copy_for_user || die "could not copy the tree for $test_user"
 	: >"$work/root.log"
 	: >"$work/user.log"
-	run_pytest root "$here" -- -m "$(marks 'not stress')" &
+	run_pytest root "$here" -- -m "$(marks)" &
 	root=$!
-	run_pytest user "$work/user" as_test_user -- -m "$(marks 'not stress')" &
+	run_pytest user "$work/user" as_test_user -- -m "$(marks)" &
 	user=$!
 	children="$root $user"
 	follow root $root &
@@ -182,19 +182,23 @@ stage_mounts() {
 
 stage_threads() {
 	: >"$work/threads.log"
-	run_pytest threads "$here" env HRFS_BUILD="$here/build-tsan" -- -m "$(marks 'not stress')" tests/mount
+	run_pytest threads "$here" env HRFS_BUILD="$here/build-tsan" -- -m "$(marks)" tests/mount
 }
 
 stage_stress() {
-	: >"$work/stress.log"
-	run_pytest stress "$here" -- -s -m stress
-	sed 's/^/stress | /' "$work/stress.log"
-	pytest_counts "$work/stress.log"
+	export HRFS_STRESS_SECONDS="$seconds"
+	logs=stress
+	run_pytest stress "$here" -- -m stress &
 	if [ "$(id -u)" = 0 ]; then
-		run_pytest stress-user "$work/user" as_test_user -- -s -m stress
-		sed 's/^/stress-user | /' "$work/stress-user.log"
-		pytest_counts "$work/stress-user.log"
+		logs="stress stress-user"
+		run_pytest stress-user "$work/user" as_test_user -- -m stress
 	fi
+	wait $!
+	unset HRFS_STRESS_SECONDS
+	for log in $logs; do
+		sed "s/^/$log | /" "$work/$log.log"
+		pytest_counts "$work/$log.log"
+	done
 }
 
 fuzz_one() { # PROGRAM
@@ -234,7 +238,7 @@ summary() {
 }
 
 [ -z "$long" ] || seconds=300
-export HRFS_BUILD="$here/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="$seconds"
+export HRFS_BUILD="$here/build-test" HRFS_SEED="$seed"
 say "seed $seed (HRFS_SEED=$seed repeats it)"
 find_python pytest
 prepare_user

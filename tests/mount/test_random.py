@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parent / "random_ops.py"
+pytestmark = pytest.mark.stress
 SECONDS = float(os.environ.get("HRFS_STRESS_SECONDS") or 2)
 SEED = os.environ.get("HRFS_SEED") or str(random.randrange(1 << 32))
 

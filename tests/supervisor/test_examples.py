@@ -49,7 +49,7 @@ def test_reloads_on_edits(example, test, tree, hrfs, hrfs_start):
     for edit in ("one", "two", "three"):
         text = file.read_text()
         file.write_text(re.sub(rf"{greeting}[^'\"]*", f"{greeting}, {edit}", text))
-        hrfs("wait", tree.src, timeout=120)
+        hrfs("wait", cwd=tree.src, timeout=120)
         assert get(port) == (200, f"{greeting}, {edit}\n")
     run.signal(2)
     run.wait()
@@ -64,10 +64,10 @@ def test_a_bad_edit_leaves_the_old_code_serving(example, test, tree, hrfs, hrfs_
     run.wait_for(r"(?m)^.*\bweb\b.*\bready\b", timeout=200)
     good = file.read_text()
     file.write_text(good + "\nthis is no code\n")
-    failed = hrfs("wait", tree.src, status=None, timeout=120)
+    failed = hrfs("wait", cwd=tree.src, status=None, timeout=120)
     assert failed.returncode == 1
     assert file.name in failed.stdout + failed.stderr
     assert get(port) == (200, f"{greeting}\n")
     file.write_text(good.replace(greeting, f"{greeting}, mended"))
-    hrfs("wait", tree.src, timeout=120)
+    hrfs("wait", cwd=tree.src, timeout=120)
     assert get(port) == (200, f"{greeting}, mended\n")
