@@ -1,0 +1,108 @@
+#include "fs/git/repository.h"
+#include "core/base/path.h"
+#include "fs/git/program.h"
+#include <errno.h>
+#include <string.h>
+
+/* "/a/b/" -> "/a/b", malloc'ed */
+static char *without_slash(const char *path)
+{
+	size_t len = path ? strlen(path) : 0;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len ? strndup(path, len) : NULL;
+}
+
+static const char *last_error(void)
+{
+	const git_error *e = git_error_last();
+
+	return e && e->message ? e->message : "libgit2 gives no reason";
+}
+
+static int take_paths(struct repository *r)
+{
+	if (!git_repository_workdir(r->git))
+		return -ENOENT; /* bare */
+	r->workdir = without_slash(git_repository_workdir(r->git));
+	r->gitdir = without_slash(git_repository_path(r->git));
+	r->commondir = without_slash(git_repository_commondir(r->git));
+	return r->workdir && r->gitdir && r->commondir ? 0 : -ENOMEM;
+}
+
+static int open_by_program(struct repository *r, const char *dir, bool search, const char *refusal, struct buf *why)
+{
+	AUTO_BUF said = { 0 };
+	int result = program_discover(dir, &r->workdir, &r->gitdir, &r->commondir, &said);
+
+	if (result == -ENOENT)
+		buf_printf(why, "libgit2: %s; git: %s", refusal, buf_str(&said));
+	if (result == 0 && !search && strcmp(r->workdir, dir) != 0)
+		return -ENOENT; /* what stands at dir is none: git has found the one around it */
+	return result;
+}
+
+int repository_open(struct repository **out, const char *dir, bool search, struct buf *why)
+{
+	/* a mount is a file system of its own; the repository may well start above it */
+	unsigned flags = GIT_REPOSITORY_OPEN_CROSS_FS | (search ? 0u : GIT_REPOSITORY_OPEN_NO_SEARCH);
+	struct repository *r = calloc(1, sizeof(*r));
+	int result, error;
+
+	if (!r)
+		return -ENOMEM;
+	error = git_repository_open_ext(&r->git, dir, flags, NULL);
+	if (error == 0)
+		result = take_paths(r);
+	else if (error == GIT_ENOTFOUND)
+		result = -ENOENT;
+	else
+		result = open_by_program(r, dir, search, last_error(), why);
+	if (result < 0) {
+		repository_free(r);
+		return result;
+	}
+	*out = r;
+	return 0;
+}
+
+void repository_free(struct repository *r)
+{
+	if (!r)
+		return;
+	git_repository_free(r->git);
+	free(r->workdir);
+	free(r->gitdir);
+	free(r->commondir);
+	free(r);
+}
+
+static bool says_ignored(struct repository *r, const char *path)
+{
+	int ignored = 0;
+
+	return git_ignore_path_is_ignored(&ignored, r->git, path) != 0 || ignored;
+}
+
+/*
+ * From the top down, since a directory that is ignored hides every rule below it. (Asked for the path
+ * alone, libgit2 lets "!d/sub/x" win over "d/": seen up to 1.9.)
+ */
+bool repository_may_ignore(struct repository *r, const char *path)
+{
+	AUTO_FREE char *part = strdup(path);
+	char *slash = part;
+
+	if (!r->git || !part)
+		return true;
+	while ((slash = strchr(slash, '/')) && slash[1]) {
+		char next = *++slash;
+
+		*slash = '\0';
+		if (says_ignored(r, part))
+			return true;
+		*slash = next;
+	}
+	return says_ignored(r, path);
+}
