@@ -49,6 +49,7 @@ struct query {
 	bool glob_dotfiles, glob_noescape;
 	bool case_insensitive, dedup_results, empty_on_fresh_instance;
 	bool needs_stat; /* the expression or a field asks more than the journal knows */
+	bool by_name;	 /* neither asks for more than the name */
 	int64_t sync_timeout_ms;
 };
 

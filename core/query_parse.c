@@ -263,8 +263,11 @@ static int parse_keys(struct query_parser *p, const json_t *object)
 	if (r == 0 && q->has_globs && q->has_suffixes)
 		r = query_say(p, "'suffix' cannot be used together with the 'glob' generator");
 	q->needs_stat = query_term_needs_stat(q->expression);
-	for (size_t i = 0; i < q->field_count; i++)
+	q->by_name = query_term_is_by_name(q->expression);
+	for (size_t i = 0; i < q->field_count; i++) {
 		q->needs_stat = q->needs_stat || q->fields[i]->needs_stat;
+		q->by_name = q->by_name && strcmp(q->fields[i]->name, "name") == 0;
+	}
 	return r;
 }
 

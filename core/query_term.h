@@ -54,6 +54,8 @@ void query_term_free(struct query_term *t);
 json_t *query_term_to_json(const struct query_term *t);
 /* does asking it take the file's metadata? */
 bool query_term_needs_stat(const struct query_term *t);
+/* is the name all that it asks for? */
+bool query_term_is_by_name(const struct query_term *t);
 /* "failed to parse query: " and the text; -EINVAL */
 int query_say(struct query_parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* the strings of a string or an array of them, counted; fold: in lower case. */

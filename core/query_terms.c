@@ -347,3 +347,15 @@ bool query_term_needs_stat(const struct query_term *t)
 	/* whether it is a fifo, a socket or a device the journal doesn't tell */
 	return t->op == QUERY_EMPTY || t->op == QUERY_SIZE || (t->op == QUERY_TYPE && !strchr("fdl", t->type));
 }
+
+bool query_term_is_by_name(const struct query_term *t)
+{
+	if (!t)
+		return true;
+	for (size_t i = 0; i < t->count; i++) {
+		if (!query_term_is_by_name(t->below[i]))
+			return false;
+	}
+	return t->op <= QUERY_ANYOF || t->op == QUERY_NAME || t->op == QUERY_MATCH || t->op == QUERY_SUFFIX ||
+	       t->op == QUERY_DIRNAME;
+}

@@ -1,0 +1,278 @@
+/* Commands that another process answers: the supervisor registers them on its own connection. */
+#include "fs/server_parts.h"
+#include "fs/writer.h"
+#include <errno.h>
+#include <string.h>
+
+#define CLAIMS_MAX 64
+#define NAME_SIZE_MAX 64
+
+/* What a supervisor would answer: asked for without one, that is what is said. */
+static const struct {
+	const char *name;
+	bool reads; /* others than the owner and root may ask */
+} known[] = {
+	{ "hrfs-output", false }, { "hrfs-reload", false }, { "hrfs-services", true },
+	{ "hrfs-stop", false },	  { "hrfs-wait", true },    { "hrfs-why", false },
+};
+
+struct forward {
+	TAILQ_ENTRY(forward) link;
+	uint64_t id;
+	struct request *request;
+};
+
+static struct connection *registered;
+static struct strv claims;
+static uint64_t next_id;
+static TAILQ_HEAD(, forward) forwards = TAILQ_HEAD_INITIALIZER(forwards);
+
+static void fail(struct request *r, const char *text)
+{
+	answer_error(r->answer, "%s: %s", r->name, text);
+	request_free(r);
+}
+
+bool supervisor_is_there(void)
+{
+	return registered != NULL;
+}
+
+bool supervisor_claims(const char *name, bool *reads)
+{
+	*reads = false;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(known[i].name, name) == 0) {
+			*reads = known[i].reads;
+			return true;
+		}
+	}
+	return registered && strv_has(&claims, name);
+}
+
+/* ---- forwarding ---- */
+
+static void forget(struct forward *f)
+{
+	TAILQ_REMOVE(&forwards, f, link);
+	request_free(f->request);
+	free(f);
+}
+
+/* the asking client has left */
+static void asker_gone(struct answer *a)
+{
+	struct forward *f = a->maker;
+
+	if (registered)
+		connection_push_object(registered, json_pack("{s:s,s:b,s:I}", "version", WATCHMAN_VERSION, "unilateral", 1,
+							     "hrfs-cancelled", (json_int_t)f->id));
+	forget(f);
+}
+
+static void forward(struct request *r)
+{
+	struct forward *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		fail(r, "out of memory");
+		return;
+	}
+	f->id = ++next_id;
+	f->request = r;
+	TAILQ_INSERT_TAIL(&forwards, f, link);
+	r->answer->maker = f;
+	r->answer->abandon = asker_gone;
+	connection_push_object(registered,
+			       json_pack("{s:s,s:b,s:I,s:O,s:I,s:I}", "version", WATCHMAN_VERSION, "unilateral", 1,
+					 "hrfs-request", (json_int_t)f->id, "command", r->args, "uid",
+					 (json_int_t)r->connection->peer.uid, "pid", (json_int_t)r->connection->peer.pid));
+}
+
+bool supervisor_takes(struct request *r)
+{
+	if (registered && strv_has(&claims, r->name)) {
+		forward(r);
+		return true;
+	}
+	if (strcmp(r->name, "hrfs-wait") != 0)
+		return false;
+	settle_for_wait(r);
+	return true;
+}
+
+static struct forward *find(json_int_t id)
+{
+	struct forward *f;
+
+	TAILQ_FOREACH(f, &forwards, link) {
+		if ((json_int_t)f->id == id)
+			return f;
+	}
+	return NULL;
+}
+
+/* The client may have gone: then nobody is told. */
+static void reply(json_int_t id, json_t *object)
+{
+	struct forward *f = find(id);
+	struct answer *a = f ? f->request->answer : NULL;
+
+	if (!f)
+		return;
+	if (json_is_true(json_object_get(object, "hrfs-more"))) {
+		answer_object_more(a, json_deep_copy(object));
+		if (connection_unsent(f->request->connection) > UNSENT_MAX)
+			connection_close(f->request->connection, "it does not read what it has asked for");
+		return;
+	}
+	a->abandon = NULL;
+	forget(f);
+	answer_object(a, json_deep_copy(object));
+}
+
+void cmd_reply(struct request *r)
+{
+	const json_t *id = json_array_get(r->args, 1);
+	json_t *object = json_array_get(r->args, 2);
+
+	if (r->connection != registered) {
+		fail(r, "only the registered supervisor may reply");
+		return;
+	}
+	answer_drop(r->answer);
+	if (json_is_integer(id) && json_is_object(object))
+		reply(json_integer_value(id), object);
+	else
+		log_warn("event=bad_reply pid=%d", r->connection->peer.pid);
+	request_free(r);
+}
+
+void supervisor_gone(struct connection *c)
+{
+	struct forward *f;
+
+	if (registered != c)
+		return;
+	registered = NULL;
+	strv_done(&claims);
+	log_info("event=supervisor_gone pid=%d", c->peer.pid);
+	while ((f = TAILQ_FIRST(&forwards))) {
+		struct answer *a = f->request->answer;
+
+		a->abandon = NULL;
+		forget(f);
+		answer_error(a, "the supervisor ended before it had answered");
+	}
+}
+
+/* ---- registering ---- */
+
+static bool is_builtin(const char *name)
+{
+	const char *s;
+
+	for (size_t n = 0; (s = command_name(n)); n++) {
+		if (strcmp(s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int read_claims(const json_t *list, struct strv *out)
+{
+	if (!json_is_array(list) || json_array_size(list) > CLAIMS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+		int r;
+
+		if (!name || strncmp(name, "hrfs-", 5) != 0 || strlen(name) >= NAME_SIZE_MAX || is_builtin(name))
+			return -EINVAL;
+		r = strv_add(out, name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void cmd_register(struct request *r)
+{
+	json_t *list = json_object_get(request_option(r, 0), "commands");
+	AUTO_STRV names = { 0 };
+	struct strv before;
+
+	if (registered && registered != r->connection) {
+		answer_error(r->answer, "hrfs-register: a supervisor is running for this mount already (pid %d)",
+			     registered->peer.pid);
+		request_free(r);
+		return;
+	}
+	if (read_claims(list, &names) < 0) {
+		fail(r, "\"commands\" must be an array of at most 64 names that begin with hrfs- and are not taken");
+		return;
+	}
+	before = claims;
+	claims = names;
+	names = before;
+	registered = r->connection;
+	log_info("event=supervisor_registered pid=%d", registered->peer.pid);
+	answer_object(r->answer, json_pack("{s:O}", "registered", list));
+	request_free(r);
+}
+
+/* ---- whose writes are a job's ---- */
+
+static bool read_job(struct request *r, const char **name)
+{
+	*name = json_string_value(json_object_get(request_option(r, 0), "job"));
+	if (r->connection != registered)
+		fail(r, "only the registered supervisor may say so");
+	else if (!*name || !**name || strlen(*name) >= WRITER_JOB_SIZE)
+		fail(r, "\"job\" must be a name of at most 47 bytes");
+	else
+		return true;
+	return false;
+}
+
+static bool read_pid(struct request *r, pid_t *pid)
+{
+	const json_t *value = json_object_get(request_option(r, 0), "pid");
+
+	*pid = 0;
+	if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > INT32_MAX) {
+		fail(r, "\"pid\" must be a process id");
+		return false;
+	}
+	*pid = (pid_t)json_integer_value(value);
+	return true;
+}
+
+void cmd_job_add(struct request *r)
+{
+	const char *name;
+	int result;
+	pid_t pid;
+
+	if (!read_job(r, &name) || !read_pid(r, &pid))
+		return;
+	result = writer_job_add(name, pid);
+	if (result < 0) {
+		fail(r, strerror(-result));
+		return;
+	}
+	answer_object(r->answer, json_pack("{s:s}", "job", name));
+	request_free(r);
+}
+
+void cmd_job_remove(struct request *r)
+{
+	const char *name;
+	pid_t pid;
+
+	if (!read_job(r, &name) || !read_pid(r, &pid))
+		return;
+	writer_job_remove(name, pid);
+	answer_object(r->answer, json_pack("{s:s}", "job", name));
+	request_free(r);
+}
