@@ -101,14 +101,19 @@ static struct file *insert(node_id id, int fd, bool readable, bool writable, boo
 	return f;
 }
 
-static int open_for(node_id id, bool write, bool *readable)
+static int open_for(node_id id, bool write, bool *readable, bool *append_only)
 {
 	int fd = node_open(id, write ? O_RDWR : O_RDONLY);
 
 	*readable = true;
+	*append_only = false;
 	if (fd == -EACCES && write) {
 		*readable = false;
 		fd = node_open(id, O_WRONLY);
+	} else if (fd == -EPERM && write) {
+		*readable = false;
+		*append_only = true;
+		fd = node_open(id, O_WRONLY | O_APPEND);
 	}
 	return fd;
 }
@@ -116,7 +121,7 @@ static int open_for(node_id id, bool write, bool *readable)
 int files_get(node_id id, bool write, struct file **out)
 {
 	struct file *f;
-	bool readable;
+	bool readable, append_only;
 	int fd;
 
 	pthread_mutex_lock(&table_lock);
@@ -126,7 +131,7 @@ int files_get(node_id id, bool write, struct file **out)
 		*out = f;
 		return 0;
 	}
-	fd = open_for(id, write, &readable);
+	fd = open_for(id, write, &readable, &append_only);
 	if (fd < 0)
 		return fd;
 	pthread_mutex_lock(&table_lock);
@@ -135,6 +140,8 @@ int files_get(node_id id, bool write, struct file **out)
 		close(fd);
 	else
 		f = insert(id, fd, readable, write, false);
+	if (f && append_only)
+		f->append_only = true;
 	pthread_mutex_unlock(&table_lock);
 	if (!f)
 		return -ENOMEM;
@@ -190,6 +197,13 @@ void files_forget(node_id id)
 			evict(f);
 		f = next;
 	}
+}
+
+void files_drop(node_id id)
+{
+	pthread_mutex_lock(&table_lock);
+	files_forget(id);
+	pthread_mutex_unlock(&table_lock);
 }
 
 bool files_victim_room(void)

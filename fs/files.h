@@ -11,13 +11,14 @@ struct file {
 	node_id id;
 	uint32_t refs;
 	bool writable, readable, cached;
+	bool append_only; /* opened with O_APPEND, since the file (chattr +a) can't be opened otherwise */
 	bool precious; /* could not be opened again with these rights: kept as long as there is room */
 	struct file *next_in_hash, *newer, *older;
 };
 
 /* at most `max` descriptors beside those in use */
 void files_init(unsigned max, unsigned max_victims);
-/* for reading or for writing (never O_APPEND). 0 or -errno */
+/* for reading or for writing (without O_APPEND, but see append_only). 0 or -errno */
 int files_get(node_id id, bool write, struct file **out);
 void files_put(struct file *f);
 #define AUTO_FILE __attribute__((cleanup(files_cleanup))) struct file *
@@ -33,6 +34,9 @@ static inline void files_cleanup(struct file **f)
 void files_add(node_id id, int fd, bool precious);
 /* A batch has settled: writable descriptors are let go of, or running the file on the lower would be ETXTBSY. */
 void files_settled(void);
+
+/* What was opened with rights that are gone now (an immutable file) is not to be used any more. */
+void files_drop(node_id id);
 
 /* with table_lock: the node is about to be freed */
 void files_forget(node_id id);

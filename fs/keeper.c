@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -69,6 +70,7 @@ static int make_mount(struct worker_config *c, const struct options *o, struct b
 	int device, r;
 
 	m.mountpoint = c->mountpoint;
+	m.read_only = c->read_only;
 	if (!m.fsname)
 		m.fsname = c->source;
 	device = mount_make(&m, error);
@@ -82,6 +84,14 @@ static int make_mount(struct worker_config *c, const struct options *o, struct b
 	if (r < 0)
 		buf_printf(error, "%s: %s", c->mountpoint, strerror(-r));
 	return r;
+}
+
+/* On a lower that is read-only the kernel is to know: access(2) asks no server. */
+static bool is_read_only(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY);
 }
 
 static void configure(struct worker_config *c, const struct options *o)
@@ -126,6 +136,8 @@ static int start(const struct options *o, struct buf *error)
 	c = &shared->config;
 	configure(c, o);
 	r = resolve(c, o, error);
+	if (r == 0 && is_read_only(c->root_fd))
+		c->read_only = true;
 	if (r == 0)
 		r = make_mount(c, o, error);
 	if (r == 0)

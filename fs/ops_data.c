@@ -90,6 +90,8 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_
 	op.offset = (uint64_t)offset;
 	op.size = size;
 	op.append = (fi->flags & O_APPEND) && !fi->writepage;
+	if (n == 0 && f->append_only && !op.append)
+		n = -EPERM;
 	if (n == 0)
 		n = true_end(f->fd, &op, &moved);
 	if (n == 0)

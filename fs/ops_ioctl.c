@@ -1,5 +1,6 @@
 /* The flags of a file (chattr, lsattr), the only ioctls that mean the same on every lower. */
 #include "fs/caller.h"
+#include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
@@ -32,6 +33,7 @@ static int set_flags(fuse_req_t req, node_id id, int fd, const void *in)
 		return r;
 	r = ioctl(fd, FS_IOC_SETFLAGS, &after) ? -errno : 0;
 	observe_after(&op, r);
+	files_drop(id);
 	return r;
 }
 
@@ -53,6 +55,7 @@ static int set_attributes(fuse_req_t req, node_id id, int fd, const void *in)
 		return r;
 	r = ioctl(fd, FS_IOC_FSSETXATTR, &after) ? -errno : 0;
 	observe_after(&op, r);
+	files_drop(id);
 	return r;
 }
 

@@ -108,6 +108,19 @@ static int64_t busiest_ns(void)
 	return oldest;
 }
 
+/* Read a moment apart: equal only while nothing goes on. */
+static void count_requests(json_t *o)
+{
+	uint64_t requests = 0, replies = 0;
+
+	for (uint32_t i = 0; i < shared->lane_count; i++) {
+		replies += __atomic_load_n(&shared->lanes[i].replies, __ATOMIC_RELAXED);
+		requests += __atomic_load_n(&shared->lanes[i].requests, __ATOMIC_RELAXED);
+	}
+	json_object_set_new(o, "requests", json_integer((json_int_t)requests));
+	json_object_set_new(o, "replies", json_integer((json_int_t)replies));
+}
+
 static void add_status(void *object)
 {
 	json_t *o = object;
@@ -120,6 +133,7 @@ static void add_status(void *object)
 	json_object_set_new(o, "threads", json_integer(shared->lane_count));
 	json_object_set_new(o, "sole_writer", json_boolean(shared->config.sole_writer));
 	json_object_set_new(o, "log", json_string(shared->config.log_path));
+	count_requests(o);
 	json_object_set_new(o, "oldest_request_ns", json_integer(busiest_ns()));
 }
 

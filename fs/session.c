@@ -77,6 +77,7 @@ ssize_t session_send(struct iovec *iov, int count)
 	sent = writev(device, iov, count);
 	error = errno; /* ENOENT: nobody waits for it any more */
 	owe(0);
+	__atomic_fetch_add(&lane->replies, 1, __ATOMIC_RELAXED);
 	errno = error;
 	return sent;
 }
@@ -99,14 +100,43 @@ static int64_t now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static bool wants_no_reply(uint32_t opcode)
+{
+	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
+	       opcode == FUSE_NOTIFY_REPLY;
+}
+
+static bool is_owed(void)
+{
+	return request_header()->len != 0;
+}
+
+/* A client without an answer would hang for ever. */
+static void reply_missing(void)
+{
+	struct fuse_out_header head = { .len = sizeof(head), .error = -EIO, .unique = request_header()->unique };
+	struct iovec iov = { &head, sizeof(head) };
+
+	log_error("event=no_reply opcode=%u node=%#lx action=EIO", request_header()->opcode, request_header()->nodeid);
+	session_send(&iov, 1);
+}
+
 static void process(void)
 {
 	struct fuse_buf buf = { .mem = lane->request, .size = request_header()->len };
+	uint32_t opcode = request_header()->opcode;
 
 	/* nothing that is served here can be interrupted: the answer comes soon */
-	if (request_header()->opcode != FUSE_INTERRUPT && !raw_serve())
+	if (opcode != FUSE_INTERRUPT && !raw_serve())
 		fuse_session_process_buf(fuse, &buf);
-	owe(0); /* FORGET has no answer */
+	if (!is_owed())
+		return;
+	if (wants_no_reply(opcode)) {
+		owe(0);
+		__atomic_fetch_add(&lane->replies, 1, __ATOMIC_RELAXED);
+	} else {
+		reply_missing();
+	}
 }
 
 /* The kernel writes the header, and with it len, into the lane: from then on the request is ours. */
@@ -125,6 +155,7 @@ static int read_request(void)
 	} while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN));
 	if (n < 0)
 		return -errno;
+	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELAXED);
 	return 0;
 }

@@ -59,6 +59,7 @@ struct lane {
 	uint32_t reply_size; /* not 0: answered, perhaps not yet sent */
 	char reply[REPLY_SIZE];
 	int64_t since_ns; /* CLOCK_MONOTONIC of the request being served, 0 when idle */
+	uint64_t requests, replies; /* read and answered; those that the kernel wants no answer to count as answered */
 	_Alignas(4096) char request[REQUEST_SIZE]; /* fuse_in_header.len is 0 when nothing is owed */
 };
 

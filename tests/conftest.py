@@ -30,7 +30,7 @@ from tests.lib.mount import Mount
 from tests.lib.running import Running, identity
 
 TIME_LIMIT = 60
-HANG_LIMIT = 15  # beyond the time limit: what does not end by an exception hangs in the kernel
+HANG_LIMIT = int(os.environ.get("HRFS_HANG_LIMIT") or 15)  # beyond the time limit it hangs in the kernel
 SANITIZERS = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "",
@@ -215,7 +215,7 @@ def test(session, request, monkeypatch):
         raise TimeoutError(f"the test took more than {seconds} s")
 
     session.tell(f"arm {seconds + HANG_LIMIT} {t.dir}")
-    faulthandler.dump_traceback_later(seconds + HANG_LIMIT - 2, exit=False)
+    faulthandler.dump_traceback_later(seconds + HANG_LIMIT - 1, exit=False)
     before = signal.signal(signal.SIGALRM, too_late)
     signal.alarm(seconds)
     yield t
@@ -258,7 +258,7 @@ def mount(test, tree):
     if why:
         pytest.skip(why)
 
-    def make(src=None, mnt=None, options="", user=None, lifeline=None, env=None):
+    def make(src=None, mnt=None, options="", user=None, lifeline=None, env=None, limits=None):
         src = Path(src or tree.src)
         mnt = Path(mnt or tree.mnt)
         env = dict(env or {})
@@ -270,7 +270,7 @@ def mount(test, tree):
             os.chown(run, user.uid, user.gid)
             env.setdefault("XDG_RUNTIME_DIR", str(run))
         log = test.dir / f"hrfs-fs-{len(test.mounts)}.log"
-        m = Mount(src, mnt, options, user, log, lifeline, env)
+        m = Mount(src, mnt, options, user, log, lifeline, env, limits)
         test.mounts.append(m)
         return m
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -35,7 +36,7 @@ def _read_line(fd, timeout=DEADLINE):
 class Mount:
     """`path` is the mountpoint, `src` the tree behind it, `keeper` the pid of hrfs-fs."""
 
-    def __init__(self, src, mnt, options="", user=None, log=None, lifeline=None, env=None):
+    def __init__(self, src, mnt, options="", user=None, log=None, lifeline=None, env=None, limits=None):
         self.src = Path(src)
         self.path = Path(mnt)
         self.log_file = Path(log)
@@ -55,6 +56,7 @@ class Mount:
                 pass_fds=[fd for fd in (ready_child, lifeline) if fd is not None],
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
+                preexec_fn=(lambda: [resource.setrlimit(k, (v, v)) for k, v in limits.items()]) if limits else None,
                 **identity(user),
             )
         os.close(ready_child)

@@ -407,7 +407,7 @@ def symlinks(d):
     os.symlink("loop2", d + "/loop1")
     os.symlink("loop1", d + "/loop2")
     out += [told(os.stat, d + "/loop1"), told(os.open, d + "/loop1", os.O_RDONLY), told(os.symlink, "", d + "/e"), told(os.symlink, "x" * 4096, d + "/e")]
-    out += [told(os.symlink, "y" * 4095, d + "/long"), len(os.readlink(d + "/long")), told(os.readlink, d)]
+    out += [told(os.symlink, "y" * 4095, d + "/long"), told(lambda: len(os.readlink(d + "/long"))), told(os.readlink, d)]
     out += [told(os.utime, d + "/l", ns=(3, 4), follow_symlinks=False), facts(d + "/l", times=True)]
     os.rename(d + "/l", d + "/m")
     out += [told(os.readlink, d + "/m"), told(os.unlink, d + "/m"), listing(d)]
@@ -425,6 +425,15 @@ def long_names(d):
     return out + [[n.decode("latin-1") for n in sorted(os.listdir(os.fsencode(d)))], told(put, d + "/" + "x" * 5000)]
 
 
+def fresh_listing(fd):
+    """Opened anew: btrfs does not list what was made after the directory was opened."""
+    again = os.open(".", os.O_RDONLY, dir_fd=fd)
+    try:
+        return sorted(os.listdir(again))
+    finally:
+        os.close(again)
+
+
 @case
 def deeper_than_path_max(d):
     name = "d" * 200
@@ -434,7 +443,7 @@ def deeper_than_path_max(d):
         fds.append(os.open(name, os.O_RDONLY, dir_fd=fds[-1]))
     f = os.open("f", os.O_CREAT | os.O_RDWR, dir_fd=fds[-1])
     out = [os.write(f, b"deep"), os.pread(f, 9, 0).decode(), told(os.rename, "f", "g", src_dir_fd=fds[-1], dst_dir_fd=fds[-2])]
-    out += [sorted(os.listdir(fds[-2])), told(os.unlink, "g", dir_fd=fds[-2]), os.pread(f, 9, 0).decode()]
+    out += [fresh_listing(fds[-2]), told(os.unlink, "g", dir_fd=fds[-2]), os.pread(f, 9, 0).decode()]
     os.close(f)
     for i in range(len(fds) - 1, 0, -1):
         os.close(fds[i])

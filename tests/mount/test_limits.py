@@ -1,0 +1,113 @@
+"""Nothing is left without a reply: when memory, descriptors or clients are short."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.lib.wait import wait_until
+
+
+def balanced(m):
+    s = m.status()
+    return s["requests"] and s["requests"] == s["replies"]
+
+
+def test_each_request_has_its_reply(mount):
+    m = mount()
+    program = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(300):\n open(f'{os.getpid()}-{i % 9}', 'wb').write(b'x'); os.listdir('.'); os.rename(f'{os.getpid()}-{i % 9}', 'one')"
+    running = [subprocess.Popen([sys.executable, "-c", program, m.path]) for _ in range(4)]
+    for p in running:
+        assert p.wait() == 0
+    wait_until(lambda: balanced(m), what="as many replies as requests")
+    assert "no_reply" not in m.log_text()
+
+
+def limited(m, which, value):
+    """A limit of the running worker; returns the one before."""
+    return resource.prlimit(m.worker_pid(), which, value)
+
+
+def sanitized(m):
+    with open(f"/proc/{m.worker_pid()}/maps") as f:
+        return any(name in f.read() for name in ("libasan", "libtsan", "libubsan", "libclang_rt"))
+
+
+def everything(d, n):
+    """Every kind of request once; the errnos that came."""
+    seen = set()
+
+    def do(call, *args):
+        try:
+            return call(*args)
+        except OSError as e:
+            seen.add(e.errno)
+
+    for i in range(30):
+        a, b = d / f"{n}a{i}", d / f"{n}b{i}"
+        do(a.write_bytes, b"x" * 5000)
+        do(a.read_bytes)
+        do(os.setxattr, a, "user.x", b"y" * 1000)
+        do(os.getxattr, a, "user.x")
+        do(os.listxattr, a)
+        do(os.listdir, d)
+        do(os.mkdir, d / f"{n}d{i}")
+        do(os.listdir, d / f"{n}d{i}")
+        do(os.link, a, d / f"{n}l{i}")
+        do(os.symlink, "a", d / f"{n}s{i}")
+        do(os.readlink, d / f"{n}s{i}")
+        do(os.rename, a, b)
+        do(os.truncate, b, 3)
+        do(os.chmod, b, 0o600)
+        do(os.statvfs, b)
+        do(os.unlink, b)
+        do(os.rmdir, d / f"{n}d{i}")
+    return seen
+
+
+def test_no_descriptors_left(mount):
+    m = mount()
+    (m.path / "f").write_bytes(b"kept")
+    before = limited(m, resource.RLIMIT_NOFILE, (8, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    assert everything(m.path, 1) <= {errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOMEM}
+    limited(m, resource.RLIMIT_NOFILE, before)
+    assert (m.path / "f").read_bytes() == b"kept"
+    assert everything(m.path, 2) == set()
+    assert m.umount() == 0
+
+
+def test_no_memory_left(mount):
+    m = mount()
+    if sanitized(m):
+        pytest.skip("a sanitizer ends the program when memory is short")
+    (m.path / "f").write_bytes(b"kept")
+    before = limited(m, resource.RLIMIT_AS, (1, resource.RLIM_INFINITY))
+    assert everything(m.path, 1) <= {errno.ENOMEM, errno.ENOENT, errno.ENOSPC, errno.EMFILE}
+    limited(m, resource.RLIMIT_AS, before)
+    assert (m.path / "f").read_bytes() == b"kept"
+    assert everything(m.path, 2) == set()
+    assert m.umount() == 0
+
+
+@pytest.mark.time_limit(120)
+def test_untar_of_many_files(mount, tree):
+    """50,000 files with 1,024 descriptors for the daemon, as many systems have by default."""
+    import io
+    import tarfile
+
+    archive = tree.dir / "a.tar"
+    with tarfile.open(archive, "w") as t:
+        for i in range(50000):
+            info = tarfile.TarInfo(f"d{i % 200}/s{i % 7}/f{i}")
+            info.size = 20
+            info.mode = 0o444 if i % 3 else 0o644
+            t.addfile(info, io.BytesIO(b"%020d" % i))
+    m = mount(limits={resource.RLIMIT_NOFILE: 1024})
+    subprocess.run(["tar", "xf", archive, "-C", m.path], check=True)
+    subprocess.run(["tar", "df", archive, "-C", m.path], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["tar", "df", archive, "-C", tree.src], check=True, stdout=subprocess.DEVNULL)
+    assert len(os.listdir(f"/proc/{m.worker_pid()}/fd")) <= 1024
+    assert m.umount() == 0

@@ -1,0 +1,127 @@
+"""Other file systems below: what each answers, the mount answers. Needs root, to mount them."""
+
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.mount.test_same import answers, differences
+
+SIZES = {"ext4": 64, "xfs": 320, "btrfs": 256}  # MiB
+
+
+@contextlib.contextmanager
+def lower(kind, base):
+    """An empty file system of this kind, mounted at a directory of its own."""
+    if os.geteuid():
+        pytest.skip("needs root, to mount a file system")
+    at = base / "lower"
+    at.mkdir()
+    if kind == "tmpfs":
+        argv = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", at]
+    elif kind == "overlay":
+        parts = {n: base / f"overlay-{n}" for n in ("lower", "upper", "work")}
+        for p in parts.values():
+            p.mkdir()
+        argv = ["mount", "-t", "overlay", "-o", ",".join(f"{n}dir={p}" for n, p in parts.items()), "overlay", at]
+    else:
+        if not shutil.which(f"mkfs.{kind}"):
+            pytest.skip(f"mkfs.{kind} is not installed")
+        image = base / "image"
+        with open(image, "wb") as f:
+            f.truncate(SIZES[kind] << 20)
+        subprocess.run([f"mkfs.{kind}", "-q", image], check=True, capture_output=True)
+        argv = ["mount", "-o", "loop", image, at]
+    if subprocess.run(argv, capture_output=True).returncode:
+        pytest.skip(f"this kernel mounts no {kind}")
+    try:
+        os.chmod(at, 0o755)
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+
+
+@pytest.mark.time_limit(300)
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay"])
+def test_same_answers(mount, tree, kind):
+    with lower(kind, tree.dir) as at:
+        (at / "src").mkdir()
+        (at / "plain").mkdir()
+        m = mount(at / "src")
+        assert not differences(answers(at / "plain"), answers(m.path))
+        m.umount()
+
+
+def test_read_only_lower(mount, tree):
+    with lower("tmpfs", tree.dir) as at:
+        (at / "f").write_bytes(b"x")
+        subprocess.run(["mount", "-o", "remount,ro", at], check=True)
+        m = mount(at)
+        assert (m.path / "f").read_bytes() == b"x"
+        assert not os.access(m.path / "f", os.W_OK)
+        for refused in (
+            lambda: (m.path / "f").write_bytes(b"y"),
+            lambda: (m.path / "g").write_bytes(b"y"),
+            lambda: os.unlink(m.path / "f"),
+            lambda: os.mkdir(m.path / "d"),
+            lambda: os.rename(m.path / "f", m.path / "g"),
+            lambda: os.chmod(m.path / "f", 0o600),
+            lambda: os.setxattr(m.path / "f", "user.x", b""),
+        ):
+            with pytest.raises(OSError) as e:
+                refused()
+            assert e.value.errno == errno.EROFS
+        m.umount()
+
+
+def test_full_disk(mount, tree):
+    """ENOSPC comes to whoever writes; what was there stays; there is room again after a removal."""
+    with lower("tmpfs", tree.dir) as at:
+        m = mount(at)
+        (m.path / "keep").write_bytes(b"kept")
+        fd = os.open(m.path / "big", os.O_CREAT | os.O_WRONLY)
+        with pytest.raises(OSError) as e:
+            for _ in range(100):
+                os.write(fd, b"x" * (1 << 20))
+        assert e.value.errno == errno.ENOSPC
+        os.close(fd)
+        assert (m.path / "keep").read_bytes() == b"kept"
+        os.unlink(m.path / "big")
+        (m.path / "again").write_bytes(b"y" * (1 << 20))
+        assert m.umount() == 0
+
+
+def test_vanished_lower(mount, tree):
+    """Unmounted below us: it lives as long as the mount, which goes on and ends as always."""
+    with lower("tmpfs", tree.dir) as at:
+        (at / "f").write_bytes(b"x")
+        m = mount(at)
+        subprocess.run(["umount", "-l", at], check=True)
+        (m.path / "g").write_bytes(b"y")
+        assert (m.path / "f").read_bytes() + (m.path / "g").read_bytes() == b"xy"
+        assert m.umount() == 0
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", at], check=True)  # for the one that takes it away
+
+
+def test_mount_inside_the_source(mount, tree):
+    """Another file system below a directory of the source: seen, its inode numbers told apart."""
+    with lower("tmpfs", tree.dir) as at:
+        inner = tree.src / "inner"
+        inner.mkdir()
+        subprocess.run(["mount", "--bind", at, inner], check=True)
+        try:
+            (inner / "f").write_bytes(b"inside")
+            (tree.src / "g").write_bytes(b"outside")
+            m = mount()
+            assert (m.path / "inner" / "f").read_bytes() == b"inside"
+            numbers = {os.stat(p).st_ino for p in (m.path / "inner", m.path / "inner" / "f", m.path / "g", m.path)}
+            assert len(numbers) == 4
+            with pytest.raises(OSError) as e:
+                os.rename(m.path / "g", m.path / "inner" / "g")
+            assert e.value.errno == errno.EXDEV
+            m.umount()
+        finally:
+            subprocess.run(["umount", "-l", inner], check=True)
