@@ -57,7 +57,7 @@ static int clone_devices(struct worker_config *c, int device)
 {
 	c->device_fds[0] = device;
 	for (uint32_t i = 1; i < shared->lane_count; i++) {
-		c->device_fds[i] = mount_clone_device(device);
+		c->device_fds[i] = feature_wanted(FEATURE_CLONE) ? mount_clone_device(device) : mount_duplicate_device(device);
 		if (c->device_fds[i] < 0)
 			return c->device_fds[i];
 	}
@@ -102,6 +102,7 @@ static void configure(struct worker_config *c, const struct options *o)
 	c->git_fd = -1;
 	c->settle_quiet_ms = (uint32_t)o->settle_quiet_ms;
 	c->settle_cap_ms = (uint32_t)o->settle_cap_ms;
+	c->without = o->without;
 	c->allow_other = o->mount.allow_other;
 	c->sole_writer = o->sole_writer;
 	c->read_only = o->mount.read_only;

@@ -174,16 +174,21 @@ int mount_make(const struct mount_options *o, struct buf *error)
 	return geteuid() == 0 ? make_as_root(o, error) : make_by_fusermount(o, error);
 }
 
+int mount_duplicate_device(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
 int mount_clone_device(int fd)
 {
 	AUTO_FD clone = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	uint32_t source = (uint32_t)fd;
-	int copy;
 
 	if (clone >= 0 && ioctl(clone, FUSE_DEV_IOC_CLONE, &source) == 0)
 		return take_fd(&clone);
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return copy < 0 ? -errno : copy;
+	return mount_duplicate_device(fd);
 }
 
 int mount_device(const char *mountpoint, dev_t *dev)

@@ -18,6 +18,8 @@ struct mount_options {
 int mount_make(const struct mount_options *o, struct buf *error);
 /* Another descriptor for the same connection, for one more thread; a duplicate where cloning is not allowed. */
 int mount_clone_device(int fd);
+/* the same descriptor once more, or -errno */
+int mount_duplicate_device(int fd);
 /* The device number of the topmost mount there, by /proc/self/mountinfo: asks nothing of the mount. */
 int mount_device(const char *mountpoint, dev_t *dev);
 /* Off the tree at once; whoever is inside goes on. Only when the mount there is `dev`. */

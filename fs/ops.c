@@ -1,6 +1,7 @@
 /* What all operations share, those without a file of their own, and the table of them. */
 #include "fs/ops.h"
 #include "core/base/log.h"
+#include "fs/feature.h"
 #include "fs/lower.h"
 #include <errno.h>
 
@@ -100,13 +101,29 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	fuse_reply_err(req, ENOSYS);
 }
 
+static const struct {
+	enum feature feature;
+	unsigned flag;
+} probed[] = {
+	{ FEATURE_READDIRPLUS, FUSE_CAP_READDIRPLUS },
+	{ FEATURE_PARALLEL_DIROPS, FUSE_CAP_PARALLEL_DIROPS },
+	{ FEATURE_SYMLINK_CACHE, FUSE_CAP_CACHE_SYMLINKS },
+	{ FEATURE_POSIX_ACL, FUSE_CAP_POSIX_ACL },
+};
+
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
-	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_DONT_MASK | FUSE_CAP_READDIRPLUS |
-			FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_POSIX_ACL | FUSE_CAP_IOCTL_DIR;
+	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK | FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR;
 
+	for (size_t i = 0; i < ARRAY_SIZE(probed); i++) {
+		if (feature_wanted(probed[i].feature))
+			want |= probed[i].flag;
+	}
 	/* pages are dropped when times or size differ; when nobody else writes, only when we say so */
-	want |= ops_options.sole_writer ? FUSE_CAP_EXPLICIT_INVAL_DATA : FUSE_CAP_AUTO_INVAL_DATA;
+	if (ops_options.sole_writer && feature_wanted(FEATURE_EXPLICIT_INVAL))
+		want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
+	else
+		want |= FUSE_CAP_AUTO_INVAL_DATA;
 
 	/*
 	 * Not wanted: ATOMIC_O_TRUNC (without OPEN the truncation would be lost), the writeback cache

@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
-enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, NOTHING };
+enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, FEATURES, NOTHING };
 
 struct key {
 	const char *name;
@@ -33,6 +33,7 @@ static const struct key keys[] = {
 	{ "subtype", TEXT, AT(mount.subtype), 0, 0 },
 	{ "source", TEXT, AT(source), 0, 0 },
 	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
+	{ "without", FEATURES, AT(without), 0, 0 },
 	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },
 	{ "settle_quiet_ms", NUMBER, AT(settle_quiet_ms), 1, 10000 },
 	{ "settle_cap_ms", NUMBER, AT(settle_cap_ms), 10, 600000 },
@@ -62,6 +63,15 @@ static int set_number(struct options *o, const struct key *k, const char *value,
 	return 0;
 }
 
+static int set_features(uint32_t *bits, const char *value, struct buf *error)
+{
+	int r = features_parse(value, bits);
+
+	if (r < 0)
+		buf_printf(error, "option without=%s: a list of these is wanted: all, or %s", value, features_names());
+	return r;
+}
+
 static int set(struct options *o, char *word, struct buf *error)
 {
 	char *value = strchr(word, '=');
@@ -74,12 +84,14 @@ static int set(struct options *o, char *word, struct buf *error)
 
 		if (strcmp(k->name, word) != 0)
 			continue;
-		if ((k->kind == NUMBER || k->kind == TEXT) && !value) {
+		if ((k->kind == NUMBER || k->kind == TEXT || k->kind == FEATURES) && !value) {
 			buf_printf(error, "option %s wants a value: %s=...", word, word);
 			return -EINVAL;
 		}
 		if (k->kind == NUMBER)
 			return set_number(o, k, value, error);
+		if (k->kind == FEATURES)
+			return set_features((uint32_t *)field, value, error);
 		if (k->kind == TEXT)
 			*(const char **)field = value;
 		else if (k->kind != NOTHING)

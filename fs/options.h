@@ -1,11 +1,13 @@
 /* What hrfs-fs is told on its command line. Pure, no thread. */
 #pragma once
+#include "fs/feature.h"
 #include "fs/mount.h"
 
 struct options {
 	struct mount_options mount; /* strings point into argv or are static */
 	const char *source;	    /* as given; the keeper makes it absolute */
 	bool sole_writer, foreground;
+	uint32_t without; /* bits of enum feature */
 	int threads, settle_quiet_ms, settle_cap_ms;
 	int ready_fd, lifeline_fd; /* -1: none */
 };

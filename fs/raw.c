@@ -1,5 +1,6 @@
 #include "fs/raw.h"
 #include "fs/caller.h"
+#include "fs/feature.h"
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -171,11 +172,13 @@ bool raw_serve(void)
 {
 	switch (request_header()->opcode) {
 	case RAW_STATX:
-		serve_statx();
-		return true;
+		if (feature_wanted(FEATURE_STATX))
+			serve_statx();
+		return feature_wanted(FEATURE_STATX);
 	case RAW_TMPFILE:
-		serve_tmpfile();
-		return true;
+		if (feature_wanted(FEATURE_TMPFILE))
+			serve_tmpfile();
+		return feature_wanted(FEATURE_TMPFILE);
 	default:
 		return false;
 	}

@@ -69,6 +69,7 @@ struct worker_config {
 	int git_fd;  /* connected to hrfs-git, or -1 */
 	int device_fds[LANES_MAX];
 	uint32_t device_minor; /* of the mount: names its FUSE connection */
+	uint32_t without; /* bits of enum feature */
 	uint32_t settle_quiet_ms, settle_cap_ms;
 	uint8_t allow_other, sole_writer, read_only, foreground;
 	int32_t keeper_pid;

@@ -43,6 +43,26 @@ def test_same_answers(mount, tree, options):
     assert not differences(answers(plain), answers(m.path))
 
 
+# What an older kernel cannot do is answered as a file system without it answers it.
+LACKING = {
+    "tmpfile": "no O_TMPFILE",
+    "tmpfile_more": "ENOTSUP",
+    "birth_time": None,
+    "acls": None,
+}
+
+
+@pytest.mark.time_limit(200)
+def test_same_answers_on_an_old_kernel(mount, tree):
+    """Every kernel feature switched off."""
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    m = mount(options="without=all")
+    expected, got = answers(plain), answers(m.path)
+    assert {name: got.pop(name) for name in ("tmpfile", "tmpfile_more")} == {name: LACKING[name] for name in ("tmpfile", "tmpfile_more")}
+    assert not differences({name: value for name, value in expected.items() if name not in LACKING}, got)
+
+
 @pytest.mark.time_limit(200)
 def test_same_answers_for_another_user(mount, tree, other):
     """A mount by root, used by somebody else: what is made belongs to the caller, what may not be done is refused."""
