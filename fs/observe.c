@@ -4,12 +4,14 @@
 #include "fs/hold.h"
 #include "fs/observe_keep.h"
 #include "fs/observe_moves.h"
+#include "fs/server.h"
 #include "fs/settle.h"
 #include "fs/writer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -158,6 +160,23 @@ static void note_moves(struct observe_op *op, struct keeping *k)
 		note_move(op, k, to, from, open_dir(op->new_dir, op->new_name));
 }
 
+/* ---- unsettled notices ---- */
+
+static void keep_paths(struct observe_op *op, struct observed *seen)
+{
+	if (!server_wants_raw())
+		return;
+	op->paths = seen->text;
+	seen->text = (struct buf){ 0 };
+}
+
+static void tell_paths(struct observe_op *op, int result)
+{
+	for (size_t at = 0; result >= 0 && at < op->paths.len; at += strlen(op->paths.data + at) + 1)
+		server_touched(op->paths.data + at);
+	buf_done(&op->paths);
+}
+
 /* ---- the two calls ---- */
 
 static int note(struct observe_op *op, const struct observed *seen)
@@ -191,13 +210,18 @@ int observe_before(struct observe_op *op)
 	int r;
 
 	op->more = NULL;
+	op->paths = (struct buf){ 0 };
 	op->mark_count = 0;
 	op->moves[0] = op->moves[1] = 0;
 	if (changes_content(op))
 		keep_held(&k, op->node);
 	r = observed_collect(&seen, op);
 	/* a file without a name is no path: nobody can see the change */
-	return r < 0 || !seen.count ? r : note(op, &seen);
+	if (r == 0 && seen.count)
+		r = note(op, &seen);
+	if (op->mark_count)
+		keep_paths(op, &seen);
+	return r;
 }
 
 void observe_after(struct observe_op *op, int result)
@@ -210,4 +234,5 @@ void observe_after(struct observe_op *op, int result)
 	free(op->more);
 	op->more = NULL;
 	settle_wake();
+	tell_paths(op, result);
 }

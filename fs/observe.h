@@ -38,6 +38,7 @@ struct observe_op {
 	uint32_t *more;		       /* instead, of a node with more names */
 	uint32_t mark_count;
 	uint64_t moves[2]; /* of a rename of a directory; two when exchanged */
+	struct buf paths;  /* with NULs between, while somebody wants to hear of each at once */
 };
 
 /* Before the first request. root_fd: O_PATH of the lower's root, borrowed. 0 or -errno */
