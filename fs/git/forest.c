@@ -83,7 +83,9 @@ void forest_look(struct forest *f)
 	f->looked = true;
 	free(f->prefix);
 	f->prefix = NULL;
-	if (repository_open(&r, f->root, true, &f->why) < 0)
+	if (access(f->root, R_OK | X_OK))
+		buf_printf(&f->why, "%s: %s", f->root, strerror(errno));
+	if (f->why.len || repository_open(&r, f->root, true, &f->why) < 0)
 		return;
 	prefix = prefix_of(f->root, r->workdir);
 	if (!prefix)

@@ -1,3 +1,12 @@
+/*
+ * A tree that is mounted over itself is read through the mount: its path leads there, and libgit2 turns
+ * every path into the real one first, so that a descriptor of the lower does not help. That is slower,
+ * and cannot end in waiting for ourselves: the worker's request threads never wait for an answer of
+ * ours, and whoever does, does so with a time-out. (A mount namespace without the mount would hold on to
+ * every other mount there is, and an ordinary user may not take a mount off in one.) What it needs is
+ * that the owner of the tree may enter the mount; where root keeps him out (noallow_other), nothing is
+ * ignored, and the log says why.
+ */
 #include "fs/git/discover.h"
 #include "fs/git/owner.h"
 #include "fs/git/serve.h"

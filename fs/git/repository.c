@@ -21,10 +21,35 @@ static const char *last_error(void)
 	return e && e->message ? e->message : "libgit2 gives no reason";
 }
 
-static int take_paths(struct repository *r)
+/* Configuration that git takes from the environment, libgit2 does not: it has to be the same for both. */
+static void take_environment(git_repository *r)
+{
+	static const struct {
+		const char *variable;
+		git_config_level_t level;
+	} files[] = {
+		{ "GIT_CONFIG_SYSTEM", GIT_CONFIG_LEVEL_SYSTEM },
+		{ "GIT_CONFIG_GLOBAL", GIT_CONFIG_LEVEL_XDG },
+		{ "GIT_CONFIG_GLOBAL", GIT_CONFIG_LEVEL_GLOBAL },
+	};
+	git_config *config = NULL;
+
+	if (git_repository_config(&config, r))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const char *file = getenv(files[i].variable);
+
+		if (file)
+			git_config_add_file_ondisk(config, *file ? file : "/dev/null", files[i].level, r, 1);
+	}
+	git_config_free(config);
+}
+
+static int take_up(struct repository *r)
 {
 	if (!git_repository_workdir(r->git))
 		return -ENOENT; /* bare */
+	take_environment(r->git);
 	r->workdir = without_slash(git_repository_workdir(r->git));
 	r->gitdir = without_slash(git_repository_path(r->git));
 	r->commondir = without_slash(git_repository_commondir(r->git));
@@ -54,7 +79,7 @@ int repository_open(struct repository **out, const char *dir, bool search, struc
 		return -ENOMEM;
 	error = git_repository_open_ext(&r->git, dir, flags, NULL);
 	if (error == 0)
-		result = take_paths(r);
+		result = take_up(r);
 	else if (error == GIT_ENOTFOUND)
 		result = -ENOENT;
 	else

@@ -50,6 +50,7 @@ static void mix_user(uint64_t *stamp)
 {
 	const char *home = getenv("HOME");
 	const char *xdg = getenv("XDG_CONFIG_HOME");
+	const char *global = getenv("GIT_CONFIG_GLOBAL");
 	AUTO_BUF config = { 0 };
 
 	if (xdg && *xdg)
@@ -60,6 +61,8 @@ static void mix_user(uint64_t *stamp)
 	mix_in(stamp, buf_str(&config), "git/ignore");
 	if (home)
 		mix_in(stamp, home, ".gitconfig");
+	if (global)
+		mix_file(stamp, global);
 	mix_file(stamp, "/etc/gitconfig");
 }
 
