@@ -5,8 +5,13 @@
 #include "fs/observe_reach.h"
 #include "fs/observe_trace.h"
 #include <errno.h>
+#include <time.h>
 
 #define ALL UINT64_MAX
+/* Beyond this a file is read only when that decides something: one that was not there has changed whatever is in it. */
+#define UNASKED_MOST (16UL << 20)
+/* Other saves wait meanwhile: what is not compared by then has changed. */
+#define READING_MOST_NS 2000000000LL
 /* A log that only grows is not read anew each time that it has grown: it has changed, that is known. */
 #define GROWING_MOST (64UL << 20)
 
@@ -27,6 +32,20 @@ static bool only_grows(const struct mark *m, const struct stat *st)
 	return m->before == BEFORE_PREFIX && (uint64_t)st->st_size > GROWING_MOST && (uint64_t)st->st_size > m->size;
 }
 
+static int64_t deadline(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec + READING_MOST_NS;
+}
+
+/* The content decides only where there was a file before too. */
+static bool is_worth_reading(const struct mark *m, const struct stat *st)
+{
+	return (uint64_t)st->st_size <= UNASKED_MOST || m->state.kind == STATE_FILE;
+}
+
 static void before_from_now(const struct mark *m, const struct stat *st, int fd, struct compared *out)
 {
 	uint64_t size = (uint64_t)st->st_size;
@@ -35,7 +54,7 @@ static void before_from_now(const struct mark *m, const struct stat *st, int fd,
 		if (out->after.hashed)
 			out->before = state_with_content(m->state, out->after.content);
 	} else if (m->before == BEFORE_PREFIX && m->size < size) {
-		out->before = state_hashed(m->state, fd, m->size, 0);
+		out->before = state_hashed(m->state, fd, m->size, deadline());
 	}
 }
 
@@ -49,12 +68,12 @@ static void compare_file(const struct mark *m, int at, const struct stat *st, st
 		out->after = state_with_content(out->after, m->state.content);
 		return;
 	}
-	if (only_grows(m, st))
+	if (only_grows(m, st) || !is_worth_reading(m, st))
 		return;
 	fd = content_open_again(at);
 	if (fd < 0)
 		return;
-	out->after = state_hashed(out->after, fd, ALL, 0);
+	out->after = state_hashed(out->after, fd, ALL, deadline());
 	before_from_now(m, st, fd, out);
 }
 
@@ -74,6 +93,15 @@ static void look(int root_fd, const struct mark *m, const char *path, struct com
 		out->after = state_unknown();
 }
 
+static uint64_t size_of(int fd, uint64_t limit)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return limit;
+	return (uint64_t)st.st_size < limit ? (uint64_t)st.st_size : limit;
+}
+
 /* The path is back, so what it was is worth reading. */
 static void before_from_held(const struct mark *m, struct compared *out)
 {
@@ -83,8 +111,8 @@ static void before_from_held(const struct mark *m, struct compared *out)
 	if (m->before != BEFORE_HELD || out->after.kind != STATE_FILE)
 		return;
 	fd = hold_get(m->index, m->first, &limit);
-	if (fd >= 0)
-		out->before = state_hashed(m->state, fd, limit, 0);
+	if (fd >= 0 && size_of(fd, limit) == out->stamp.size)
+		out->before = state_hashed(m->state, fd, limit, deadline());
 }
 
 static enum change_reason why_equal(const struct mark *m, const struct state *before)
