@@ -13,10 +13,14 @@
 
 static uint64_t number_of(const char *text)
 {
+	unsigned long long n;
 	char *end;
-	unsigned long long n = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
 
-	return n && !*end ? n : 0;
+	if (!isdigit((unsigned char)*text))
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	return *end || errno ? 0 : n;
 }
 
 static void take_line(char *line, struct notify_message *m)
@@ -104,8 +108,8 @@ static bool may_notify(pid_t job, const struct ucred *who)
 		return true;
 	/*
 	 * A command in a script (systemd-notify --ready) may have ended before its message is read, and then
-	 * nobody knows whose child it was. The name of the socket is random and only the job is told it, so a
-	 * process that is gone, of the same user, is believed.
+	 * nobody knows whose child it was. A process of the same user that is gone is believed: it could as
+	 * well have written into the job itself.
 	 */
 	return (who->pid <= 0 || proc_stat(who->pid, &p) == -ESRCH) && who->uid == geteuid();
 }
