@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SETTLE_MS 1000
+
 struct request {
 	bool follow, daemon, as_json;
 	int lines;
@@ -101,8 +103,13 @@ static void print_merged(const json_t *batches, const json_t *lines, bool as_jso
 static int show_history(struct ask *a, const struct request *q)
 {
 	json_t *batches = NULL, *lines = NULL;
-	int r = CLI_OK;
+	json_t *settled;
+	int r = ask_call(a, ask_request(a, "hrfs-settle", json_pack("{s:i}", "timeout_ms", SETTLE_MS)), ASK_TIMEOUT_MS, &settled);
 
+	/* what was written just before the question belongs to the answer */
+	if (r != CLI_OK)
+		return r;
+	json_decref(settled);
 	if (!q->service) {
 		r = ask_call(a, ask_request(a, "hrfs-history", json_pack("{s:i}", "limit", q->lines)), ASK_TIMEOUT_MS,
 			     &batches);

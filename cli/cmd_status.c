@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/probe.h"
 #include "cli/say.h"
 #include "core/base/mountinfo.h"
 #include "core/base/path.h"
@@ -84,21 +85,34 @@ static bool is_listed(const struct overview *o, const char *mountpoint)
 	return false;
 }
 
-/* What the kernel still has and nobody answers for, or somebody else does. */
+/*
+ * What the kernel has and no description tells of: dead, or somebody else's, or one that was made with
+ * another $XDG_RUNTIME_DIR. A child process looks which.
+ */
+static const char *state_of_other(const char *mountpoint)
+{
+	AUTO_BUF error = { 0 };
+	struct client_mount m;
+	int r = client_find(mountpoint, &m, &error);
+
+	if (r == 0) {
+		client_mount_done(&m);
+		return "serving"; /* it has come up just now */
+	}
+	if (r == -EPERM)
+		return "another user's";
+	r = probe(mountpoint);
+	return r == -ENOTCONN ? "dead" : r == -ETIMEDOUT ? "hangs" : "served elsewhere";
+}
+
 static int add_other(const struct mountinfo_entry *e, void *arg)
 {
 	struct overview *o = arg;
-	AUTO_BUF error = { 0 };
-	struct client_mount m;
 	json_t *one;
-	int r;
 
 	if (strcmp(e->type, "fuse.hrfs") != 0 || is_listed(o, e->mountpoint))
 		return 0;
-	r = client_find(e->mountpoint, &m, &error);
-	if (r == 0)
-		client_mount_done(&m); /* it has come up just now */
-	one = json_pack("{s:s}", "state", r == -EPERM ? "another user's" : "dead");
+	one = json_pack("{s:s}", "state", state_of_other(e->mountpoint));
 	json_set_bytes(one, "mountpoint", e->mountpoint);
 	json_set_bytes(one, "source", e->source);
 	json_array_append_new(o->mounts, one);
@@ -313,7 +327,7 @@ const struct cli_command cmd_status = {
 	.usage = "[--json] [PATH]",
 	.help = "Lists every mount of yours with its services (root sees everybody's), dead ones\n"
 		"too, and details of the one that the working directory lies in. With PATH only the\n"
-		"one that PATH lies in. It never touches a mount, so it never hangs on one.\n"
+		"one that PATH lies in. It never hangs, even where a mount does.\n"
 		"\n"
 		"  hrfs status\n"
 		"  hrfs status --json | jq -r '.here.services[] | \"\\(.name) \\(.state)\"'\n"

@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/exclude.h"
 #include "cli/insiders.h"
 #include "cli/probe.h"
 #include "cli/say.h"
@@ -189,6 +190,8 @@ static int take_away(const struct target *t, bool lazy)
 	if (!t->dead)
 		prepare(t);
 	r = unmount(t->entry.mountpoint, lazy, &error);
+	if (r == 0 && t->dead)
+		exclude_leave_dead(t->entry.dev, t->entry.mountpoint);
 	if (r == 0)
 		return t->dead ? CLI_OK : wait_for_end(t, lazy);
 	if (r == -EBUSY)

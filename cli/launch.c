@@ -39,6 +39,9 @@ static pid_t spawn(char *const *argv, int ready, int lifeline, bool own_session)
 		return pid < 0 ? -errno : pid;
 	if (own_session)
 		setsid();
+	/* all paths are absolute, and a daemon that stands in somebody's directory keeps it busy */
+	if (chdir("/"))
+		_exit(126);
 	fcntl(ready, F_SETFD, 0);
 	if (lifeline >= 0)
 		fcntl(lifeline, F_SETFD, 0);

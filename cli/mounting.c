@@ -1,5 +1,6 @@
 #include "cli/mounting.h"
 #include "cli/cli.h"
+#include "cli/exclude.h"
 #include "cli/fuse_check.h"
 #include "cli/fuse_conf.h"
 #include "cli/insiders.h"
@@ -98,6 +99,22 @@ static void note_project(struct mounted *m)
 	note(m, &text);
 }
 
+static void note_exclude(struct mounted *m)
+{
+	AUTO_BUF file = { 0 };
+	AUTO_BUF text = { 0 };
+	int r = m->place.in_place ? 0 : exclude_enter(m->place.mountpoint, mounted_text(m, "socket"), &file);
+
+	if (r > 0)
+		buf_printf(&text, "%s lies in a git work tree: while it is mounted, %s keeps it out of git add", m->place.mountpoint,
+			   file.data);
+	else if (r < 0)
+		buf_printf(&text, "%s lies in a git work tree, but %s cannot be written (%s): do not 'git add' it",
+			   m->place.mountpoint, buf_str(&file), strerror(-r));
+	if (r)
+		note(m, &text);
+}
+
 struct outside {
 	struct buf text;
 	size_t count;
@@ -162,6 +179,7 @@ int mounting_do(struct mounting *m, struct mounted *out)
 	out->allow_other = json_is_true(json_object_get(out->ready, "allow_other"));
 	note_alone(out, &m->options);
 	note_replaced(out);
+	note_exclude(out);
 	note_project(out);
 	note_outside(out, m->ancestors_know);
 	return CLI_OK;

@@ -1,5 +1,6 @@
 #include "cli/place.h"
 #include "cli/cli.h"
+#include "cli/exclude.h"
 #include "cli/probe.h"
 #include "cli/say.h"
 #include "cli/unmount.h"
@@ -72,6 +73,7 @@ static int replace(const struct mountinfo_entry *e, struct place *out)
 		say_error("%s: a dead mount is there and cannot be taken away: %s", e->mountpoint, buf_str(&error));
 		return CLI_FAILED;
 	}
+	exclude_leave_dead(e->dev, e->mountpoint);
 	out->replaced = true;
 	return CLI_OK;
 }

@@ -1,4 +1,5 @@
 #include "fs/files_of_mount.h"
+#include "core/git_exclude_note.h"
 #include "core/rundir.h"
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +52,7 @@ void files_of_mount_remove(const struct worker_config *c)
 
 	if (!*c->socket_path)
 		return;
+	git_exclude_forget(c->socket_path, c->mountpoint);
 	description_path(c, path);
 	unlink(path);
 	unlink(c->socket_path);
