@@ -11,6 +11,8 @@
 
 #define THREADS 1024
 #define YOUNG_NS 2000000000LL
+/* who writes is asked before the request's mark is made */
+#define BEFORE_MARK_NS 20000000LL
 
 struct process {
 	pid_t pid; /* 0: free */
@@ -214,7 +216,7 @@ size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_
 	for (size_t i = 0; i < WRITER_PROCESSES; i++) {
 		struct process *p = &processes[i];
 
-		if (!p->pid || p->last_ns < since_ns || (p->pidfd >= 0 && pidfd_ended(p->pidfd)))
+		if (!p->pid || p->last_ns + BEFORE_MARK_NS < since_ns || (p->pidfd >= 0 && pidfd_ended(p->pidfd)))
 			continue;
 		out[n++] = (struct writer_process){
 			.pid = p->pid,
