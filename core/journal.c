@@ -135,6 +135,7 @@ static int adopt_marks(struct journal *j)
 		end_requests(j, m);
 		jmark_link(j, i);
 		j->mark_count++;
+		j->moves += (m->touched & TOUCH_TREE) != 0;
 		if (p->newest)
 			j->idle--;
 	}

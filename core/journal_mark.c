@@ -37,6 +37,13 @@ void jmark_set_writer(struct mark_item *m, const struct writer *w)
 	PUBLISH(m->writer_at, aside);
 }
 
+void jmark_touch(struct journal *j, struct mark_item *m, uint32_t touch)
+{
+	if (touch & ~m->touched & TOUCH_TREE)
+		j->moves++;
+	m->touched |= touch;
+}
+
 /* at the list's end */
 void jmark_link(struct journal *j, uint32_t index)
 {
@@ -94,6 +101,7 @@ void jmark_remove(struct journal *j, uint32_t index)
 
 	unlink_mark(j, m);
 	j->in_flight -= m->in_flight;
+	j->moves -= (m->touched & TOUCH_TREE) != 0;
 	j->mark_count--;
 	p->mark = 0;
 	slab_free(&j->marks, index);

@@ -120,6 +120,7 @@ struct journal {
 	size_t published; /* paths with a state */
 	size_t idle;	  /* of these, without a mark: may be let go of */
 	size_t in_flight;
+	size_t moves;	/* marks of directories that have moved */
 	size_t pin_end; /* pins from here on were never used */
 	size_t limit_bytes;
 };
@@ -211,3 +212,4 @@ const struct before_slot *jmark_before(const struct mark_item *m);
 const struct writer *jmark_writer(const struct mark_item *m);
 void jmark_set_before(struct mark_item *m, enum before how, const struct state *state, uint64_t size);
 void jmark_set_writer(struct mark_item *m, const struct writer *w);
+void jmark_touch(struct journal *j, struct mark_item *m, uint32_t touch);

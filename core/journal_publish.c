@@ -27,6 +27,34 @@ static tick_t first_of(struct journal *j, const struct path_item *p, const struc
 	return m->doubt;
 }
 
+/* has the directory moved after the last request of a mark below it, as far as is not published yet? */
+static bool has_moved(struct journal *j, const char *dir, size_t len, const struct mark_item *below)
+{
+	uint32_t index = jpath_find(j, dir, len);
+	const struct mark_item *m = index ? jmark_used(j, path_at(j, index)->mark) : NULL;
+
+	return m && (m->touched & TOUCH_TREE) && m->doubt && (m->in_flight || m->last > below->last);
+}
+
+/*
+ * From which clock on it is what it was compared to be. When a directory above it has moved since
+ * its last request, and the settler has not yet said so (journal_mark_like), that is now.
+ */
+static tick_t last_of(struct journal *j, const struct mark_item *m)
+{
+	AUTO_BUF path = { 0 };
+
+	if (!j->moves || m->last >= j->header->tick)
+		return m->last;
+	if (jpath_text(j, m->path, &path) < 0)
+		return j->header->tick;
+	for (size_t len = path.len; len--;) {
+		if (path.data[len] == '/' && has_moved(j, path.data, len, m))
+			return j->header->tick;
+	}
+	return m->last;
+}
+
 static void forget_states(struct journal *j, struct path_item *p)
 {
 	uint32_t newest = p->newest;
@@ -47,7 +75,7 @@ static int add_states(struct journal *j, struct path_item *p, const struct mark_
 
 	if (is_new && before->kind != STATE_UNKNOWN && jstates_add_first(j, p, before) < 0)
 		return -ENOSPC;
-	r = jstates_add(j, p, first_of(j, p, m, before), m->last, after);
+	r = jstates_add(j, p, first_of(j, p, m, before), last_of(j, m), after);
 	if (r < 0 && is_new)
 		forget_states(j, p);
 	return r;

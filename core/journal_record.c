@@ -55,7 +55,7 @@ static void note(struct journal *j, const struct touching *t, tick_t tick, int64
 		m->first = tick;
 		m->first_ns = now;
 	}
-	m->touched |= t->touch;
+	jmark_touch(j, m, t->touch);
 	m->last_ns = now;
 	if (w)
 		jmark_set_writer(m, w);

@@ -101,8 +101,9 @@ int journal_mark_like(struct journal *j, uint32_t like, const char *path, const 
 /*
  * Publishes what the mark's path is now: `before` is the resolved state before the mark (used when the journal
  * knew nothing of the path; where it contradicts the last published state, the time between is in doubt), stamp may be
- * NULL. A mark none of whose requests can have changed the state publishes nothing. seen: mark.last of the copy that the comparison was made for. settled: the
- * mark goes. Else it stays, with `after` published as an intermediate state.
+ * NULL. A mark none of whose requests can have changed the state publishes nothing. Where a directory above has moved since
+ * the mark's last request, and is not published yet, the state is certain from now on only. seen: mark.last of the copy that
+ * the comparison was made for. settled: the mark goes. Else it stays, with `after` published as an intermediate state.
  * 0; -EAGAIN: touched again meanwhile, or (settled) a request is in flight, or none has ended: compare again later;
  * -ENOENT: no such mark.
  */

@@ -689,6 +689,24 @@ static void test_published_between_move_and_walk(void **unused)
 	assert_int_equal(at("e/y", 0), '-');
 }
 
+/* It was compared after the move and before the walk: what it is now says nothing of the clocks before the move. */
+static void test_compared_between_move_and_walk(void **unused)
+{
+	uint32_t mark = begin("d/x", 'A'), from; /* 1 */
+
+	end(mark);	      /* 2: it is 'B' */
+	journal_take_tick(J); /* 3 */
+	move("d", "e");	      /* 4 5: and gone */
+	from = journal_mark_of(J, "d");
+	assert_int_equal(publish_with(mark, 'A', '-', NULL, false), 0);
+	assert_int_equal(at("d/x", 3), '?');
+	assert_int_equal(at("d/x", 5), '-');
+	assert_string_equal(since(3), "d/x:?- d:/? e:-?");
+	assert_int_equal(mark_like(from, "d/x", 'B'), mark);
+	assert_int_equal(publish(mark, 'A', '-'), 0);
+	assert_int_equal(at("d/x", 3), '?');
+}
+
 static void test_touched_before_the_move(void **unused)
 {
 	uint32_t mark = begin("d/x", 'A'), from; /* 1 */
@@ -1076,6 +1094,7 @@ int main(void)
 		T(test_walked_after_an_answer),
 		T(test_touched_between_move_and_walk),
 		T(test_published_between_move_and_walk),
+		T(test_compared_between_move_and_walk),
 		T(test_touched_before_the_move),
 		T(test_stored),
 		T(test_paths_of_all_lengths),
