@@ -1,51 +1,18 @@
-#include "supervisor/ready.h"
 #include "supervisor/output.h"
 #include "supervisor/ready_look.h"
 #include "supervisor/ready_notify.h"
+#include "supervisor/ready_private.h"
 #include "supervisor/ready_probe.h"
 #include "supervisor/sockets.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <regex.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ALIVE_MS 1000
 #define LOCAL_MS 100	   /* after which an AF_UNIX socket counts as what it serves on */
 #define LOOK_SHARE 8	   /* the next look after an eighth of the time so far … */
 #define LOOK_LAST_MS 50	   /* … at most so late in the first seconds … */
 #define LOOK_LATER_MS 250  /* … and so late after that */
 #define LATER_MS 5000
-#define MAX_OTHERS 10 /* times that others may take the request before they are believed */
-#define MAX_TEXT 240
-
-struct ready {
-	uv_loop_t *loop;
-	struct ready_options o;
-	pid_t job;
-	bool begun, told;
-	uint64_t begin_ms, end_ms; /* of uv_now(); end: of the time-out */
-	char last[MAX_TEXT];	   /* what was seen last, for the time-out */
-
-	uv_timer_t look, limit;
-	uv_poll_t notify_poll;
-	int handles;
-
-	int notify_fd; /* -1: none */
-	struct buf notify_address;
-	bool notified;
-
-	bool has_regex;
-	regex_t regex;
-	struct output_watch *watch;
-
-	struct sockaddr_storage address; /* TCP, HTTP: what is asked; len 0: not known yet */
-	socklen_t len;
-	bool held, second; /* it is a held socket; second: the other loopback address's turn */
-	struct probe *probe;
-	int others; /* PROBE_OTHER in a row */
-};
 
 static void look(uv_timer_t *timer);
 
@@ -61,10 +28,7 @@ static void stop_looking(struct ready *r)
 	r->watch = NULL;
 }
 
-/* the callback may free r: nothing of it is touched after */
-static void tell(struct ready *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void tell(struct ready *r, int status, const char *format, ...)
+void ready_tell(struct ready *r, int status, const char *format, ...)
 {
 	AUTO_BUF text = { 0 };
 	va_list args;
@@ -79,9 +43,7 @@ static void tell(struct ready *r, int status, const char *format, ...)
 	r->o.done(r, status, buf_str(&text), r->o.arg);
 }
 
-static void saw(struct ready *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void saw(struct ready *r, const char *format, ...)
+void ready_saw(struct ready *r, const char *format, ...)
 {
 	va_list args;
 
@@ -90,14 +52,14 @@ static void saw(struct ready *r, const char *format, ...)
 	va_end(args);
 }
 
-static uint64_t elapsed(const struct ready *r)
+uint64_t ready_elapsed(const struct ready *r)
 {
 	return uv_now(r->loop) - r->begin_ms;
 }
 
-static void look_again(struct ready *r)
+void ready_look_again(struct ready *r)
 {
-	uint64_t ms = elapsed(r) / LOOK_SHARE, most = elapsed(r) < LATER_MS ? LOOK_LAST_MS : LOOK_LATER_MS;
+	uint64_t ms = ready_elapsed(r) / LOOK_SHARE, most = ready_elapsed(r) < LATER_MS ? LOOK_LAST_MS : LOOK_LATER_MS;
 
 	ms = ms < 1 ? 1 : ms > most ? most : ms;
 	uv_timer_start(&r->look, look, ms, 0);
@@ -134,7 +96,7 @@ static void too_late(uv_timer_t *timer)
 	waited_for(r, &text);
 	if (*r->last)
 		buf_printf(&text, "; last: %s", r->last);
-	tell(r, -ETIMEDOUT, "%s", buf_str(&text));
+	ready_tell(r, -ETIMEDOUT, "%s", buf_str(&text));
 }
 
 static void set_limit(struct ready *r, uint64_t ms)
@@ -145,199 +107,44 @@ static void set_limit(struct ready *r, uint64_t ms)
 
 /* ---- default: what its processes listen on ---- */
 
-static void tell_where(struct ready *r, const struct look *l)
+void ready_tell_where(struct ready *r, const struct look *l)
 {
 	AUTO_BUF address = { 0 };
 
 	sockets_print(&l->address, l->len, &address);
 	if (l->serves)
-		tell(r, 0, "accepting on %s", buf_str(&address));
+		ready_tell(r, 0, "accepting on %s", buf_str(&address));
 	else
-		tell(r, 0, "listening on %s", buf_str(&address));
+		ready_tell(r, 0, "listening on %s", buf_str(&address));
 }
 
 static void tell_alive(struct ready *r, const struct look *l)
 {
 	if (l->hidden)
-		tell(r, 0, "alive for 1 s; hrfs may not look into its processes");
+		ready_tell(r, 0, "alive for 1 s; hrfs may not look into its processes");
 	else if (r->o.sockets)
-		tell(r, 0, "alive for 1 s, and has not kept the socket that hrfs holds (LISTEN_FDS)");
+		ready_tell(r, 0, "alive for 1 s, and has not kept the socket that hrfs holds (LISTEN_FDS)");
 	else if (r->o.port)
-		tell(r, 0, "alive for 1 s, does not listen on port %d", r->o.port);
+		ready_tell(r, 0, "alive for 1 s, does not listen on port %d", r->o.port);
 	else
-		tell(r, 0, "alive for 1 s, listens nowhere");
+		ready_tell(r, 0, "alive for 1 s, listens nowhere");
 }
 
 static void look_default(struct ready *r)
 {
-	bool late = elapsed(r) >= ALIVE_MS;
+	bool late = ready_elapsed(r) >= READY_ALIVE_MS;
 	struct look l;
 	/* a program that has found another port to listen on is not waited for either */
 	int port = late ? 0 : r->o.port;
 
-	if (look_at_job(r->job, r->o.sockets, port, elapsed(r) >= LOCAL_MS, &l) < 0)
+	if (look_at_job(r->job, r->o.sockets, port, ready_elapsed(r) >= LOCAL_MS, &l) < 0)
 		l = (struct look){ .hidden = true, .processes = 1 };
 	if (l.serves || l.listens)
-		tell_where(r, &l);
+		ready_tell_where(r, &l);
 	else if (late && l.processes && (!l.holds || l.hidden))
 		tell_alive(r, &l);
 	else
-		look_again(r);
-}
-
-/* ---- tcp and http ---- */
-
-/* "every address" is reached by the loopback one */
-static void make_reachable(struct sockaddr_storage *address)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
-
-	if (address->ss_family == AF_INET && in->sin_addr.s_addr == htonl(INADDR_ANY))
-		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr))
-		in6->sin6_addr = in6addr_loopback;
-}
-
-static bool is_held(const struct ready *r, const struct sockaddr_storage *address, socklen_t len)
-{
-	AUTO_BUF text = { 0 };
-
-	sockets_print(address, len, &text);
-	for (size_t i = 0; r->o.sockets && i < sockets_count(r->o.sockets); i++)
-		if (strcmp(sockets_address(r->o.sockets, i), buf_str(&text)) == 0)
-			return true;
-	return false;
-}
-
-/* What is known before it starts; else it is where the job listens first. */
-static int choose_address(struct ready *r, struct buf *error)
-{
-	const struct config_ready *how = r->o.how;
-	char port[16];
-	int result = 0;
-
-	if (how->kind == CONFIG_READY_TCP && how->text) {
-		result = sockets_parse(how->text, NULL, &r->address, &r->len, error);
-		if (result == 0)
-			r->held = is_held(r, &r->address, r->len);
-	} else if (r->o.sockets && sockets_count(r->o.sockets)) {
-		r->held = true;
-		r->len = sizeof(r->address);
-		if (getsockname(sockets_fd(r->o.sockets, 0), (struct sockaddr *)&r->address, &r->len))
-			result = -errno;
-	} else if (r->o.port) {
-		snprintf(port, sizeof(port), "localhost:%d", r->o.port);
-		result = sockets_parse(port, NULL, &r->address, &r->len, error);
-	}
-	make_reachable(&r->address);
-	return result;
-}
-
-/* a server on `port:` may have bound either loopback address */
-static void other_loopback(struct ready *r)
-{
-	char text[32];
-	AUTO_BUF error = { 0 };
-
-	if (r->held || !r->o.port || (r->o.how->kind == CONFIG_READY_TCP && r->o.how->text))
-		return;
-	r->second = !r->second;
-	snprintf(text, sizeof(text), "%s:%d", r->second ? "[::1]" : "127.0.0.1", r->o.port);
-	sockets_parse(text, NULL, &r->address, &r->len, &error);
-}
-
-static void asked(struct ready *r, int status)
-{
-	AUTO_BUF address = { 0 };
-	const char *path = r->o.how->text;
-
-	sockets_print(&r->address, r->len, &address);
-	if (status == PROBE_CONNECTED) {
-		tell(r, 0, "listening on %s", buf_str(&address));
-		return;
-	}
-	if (status >= 200 && status < 400) {
-		if (r->others > MAX_OTHERS)
-			tell(r, 0, "GET %s on %s answered %d (by another process, which takes all requests; this one accepts too)",
-			     path, buf_str(&address), status);
-		else
-			tell(r, 0, "GET %s on %s answered %d", path, buf_str(&address), status);
-		return;
-	}
-	if (status == PROBE_OTHER) {
-		r->others++;
-		saw(r, "another process took the request to %s", buf_str(&address));
-	} else if (status > 0) {
-		saw(r, "%s answered %d", buf_str(&address), status);
-	} else {
-		saw(r, "%s: %s", buf_str(&address), strerror(-status));
-		other_loopback(r);
-	}
-	look_again(r);
-}
-
-static void on_probe(struct probe *p, int result, void *arg)
-{
-	struct ready *r = arg;
-
-	probe_free(p);
-	r->probe = NULL;
-	asked(r, result);
-}
-
-static void ask(struct ready *r)
-{
-	struct probe_options o = { .address = r->address,
-				   .len = r->len,
-				   .path = r->o.how->kind == CONFIG_READY_HTTP ? r->o.how->text : NULL,
-				   .job = r->held && r->others <= MAX_OTHERS ? r->job : 0,
-				   .done = on_probe,
-				   .arg = r };
-	int result = probe_new(r->loop, &o, &r->probe);
-
-	if (result < 0) {
-		saw(r, "%s", strerror(-result));
-		look_again(r);
-	}
-}
-
-/* Connecting to a held socket proves nothing: the job has to wait on it (or cannot be looked into). */
-static void look_held(struct ready *r)
-{
-	struct look l;
-
-	if (look_at_job(r->job, r->o.sockets, 0, false, &l) < 0)
-		l = (struct look){ .hidden = true };
-	if (!l.serves && !(l.hidden && elapsed(r) >= ALIVE_MS)) {
-		saw(r, l.holds ? "it has the socket that hrfs holds, but does not accept" :
-				 "it has not kept the socket that hrfs holds (LISTEN_FDS)");
-		look_again(r);
-	} else if (r->o.how->kind == CONFIG_READY_HTTP) {
-		ask(r);
-	} else if (l.serves) {
-		tell_where(r, &l);
-	} else {
-		tell(r, 0, "alive for 1 s; hrfs may not look into its processes");
-	}
-}
-
-static void look_for_address(struct ready *r)
-{
-	struct look l;
-
-	if (look_at_job(r->job, NULL, 0, false, &l) < 0 || !l.listens) {
-		look_again(r);
-		return;
-	}
-	if (r->o.how->kind == CONFIG_READY_TCP) {
-		tell_where(r, &l);
-		return;
-	}
-	r->address = l.address;
-	r->len = l.len;
-	make_reachable(&r->address);
-	ask(r);
+		ready_look_again(r);
 }
 
 static void look(uv_timer_t *timer)
@@ -346,19 +153,14 @@ static void look(uv_timer_t *timer)
 
 	switch (r->o.how->kind) {
 	case CONFIG_READY_DELAY:
-		tell(r, 0, "alive for %.3g s, as ready: says", (double)r->o.how->delay_ms / 1000);
+		ready_tell(r, 0, "alive for %.3g s, as ready: says", (double)r->o.how->delay_ms / 1000);
 		break;
 	case CONFIG_READY_HTTP:
 	case CONFIG_READY_TCP:
-		if (r->held)
-			look_held(r);
-		else if (r->len)
-			ask(r);
-		else
-			look_for_address(r);
+		ready_look_tcp_or_http(r);
 		break;
 	case CONFIG_READY_LOG: /* it matched before ready_begin() */
-		tell(r, 0, "printed: %s", r->last);
+		ready_tell(r, 0, "printed: %s", r->last);
 		break;
 	default:
 		look_default(r);
@@ -375,14 +177,14 @@ static void line_came(const struct output_line *line, void *arg)
 	if (r->told || output_plain(line->text, &plain) < 0)
 		return;
 	if (regexec(&r->regex, buf_str(&plain), 0, NULL, 0)) {
-		saw(r, "%s", buf_str(&plain));
+		ready_saw(r, "%s", buf_str(&plain));
 		return;
 	}
-	saw(r, "%s", buf_str(&plain));
+	ready_saw(r, "%s", buf_str(&plain));
 	output_unwatch(r->watch);
 	r->watch = NULL;
 	if (r->begun)
-		tell(r, 0, "printed: %s", r->last);
+		ready_tell(r, 0, "printed: %s", r->last);
 	else
 		r->notified = true;
 }
@@ -411,18 +213,18 @@ static bool take_message(struct ready *r, const struct notify_message *m)
 	uint64_t extend = m->extend_usec / 1000, now = uv_now(r->loop);
 
 	if (m->status) {
-		saw(r, "%s", m->status);
+		ready_saw(r, "%s", m->status);
 		if (r->o.status)
 			r->o.status(r, m->status, r->o.arg);
 	}
 	if (m->error)
-		saw(r, "%s%s", strerror(m->error), m->stopping ? ", it stops" : "");
+		ready_saw(r, "%s%s", strerror(m->error), m->stopping ? ", it stops" : "");
 	/* as systemd: never shorter than it was */
 	if (extend && !r->told && now + extend > r->end_ms)
 		set_limit(r, extend);
 	if (!m->ready || r->told)
 		return true;
-	tell(r, 0, "notified%s%s", m->status ? ": " : "", m->status ? m->status : "");
+	ready_tell(r, 0, "notified%s%s", m->status ? ": " : "", m->status ? m->status : "");
 	return false;
 }
 
@@ -466,7 +268,7 @@ static int prepare(struct ready *r, struct buf *error)
 		return watch_log(r, error);
 	case CONFIG_READY_TCP:
 	case CONFIG_READY_HTTP:
-		return choose_address(r, error);
+		return ready_choose_address(r, error);
 	default:
 		return 0;
 	}

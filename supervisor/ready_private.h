@@ -1,0 +1,51 @@
+/* Shared by ready*.c only. */
+#pragma once
+#include "supervisor/ready.h"
+#include <regex.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#define READY_ALIVE_MS 1000
+#define READY_MAX_TEXT 240
+
+struct look;
+
+struct ready {
+	uv_loop_t *loop;
+	struct ready_options o;
+	pid_t job;
+	bool begun, told;
+	uint64_t begin_ms, end_ms; /* of uv_now(); end: of the time-out */
+	char last[READY_MAX_TEXT];	   /* what was seen last, for the time-out */
+
+	uv_timer_t look, limit;
+	uv_poll_t notify_poll;
+	int handles;
+
+	int notify_fd; /* -1: none */
+	struct buf notify_address;
+	bool notified;
+
+	bool has_regex;
+	regex_t regex;
+	struct output_watch *watch;
+
+	struct sockaddr_storage address; /* TCP, HTTP: what is asked; len 0: not known yet */
+	socklen_t len;
+	bool held, second; /* it is a held socket; second: the other loopback address's turn */
+	struct probe *probe;
+	int others; /* PROBE_OTHER in a row */
+};
+
+/* ready.c: the callback may free r: nothing of it is touched after */
+void ready_tell(struct ready *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void ready_tell_where(struct ready *r, const struct look *l);
+/* for the text of a time-out */
+void ready_saw(struct ready *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+uint64_t ready_elapsed(const struct ready *r);
+/* the next look, later and later */
+void ready_look_again(struct ready *r);
+
+/* ready_ask.c: what is to be asked, as far as it is known before the start. 0; -errno with error */
+int ready_choose_address(struct ready *r, struct buf *error);
+void ready_look_tcp_or_http(struct ready *r);
