@@ -2,6 +2,7 @@
  * hrfs-job: starts the program of one job and is the subreaper of everything that comes of it, so that nothing is
  * left when the job has ended. The supervisor starts it and talks to it over a socket.
  */
+#include "supervisor/job/adopt.h"
 #include "supervisor/job/life.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,10 @@ int main(int argc, char **argv)
 	int control = -1, r;
 	sigset_t all;
 
+	if (argc > 2 && strcmp(argv[1], "--adopt") == 0) {
+		fprintf(stderr, "hrfs-job: %s: %s\n", argv[2], strerror(adopt_execute(argv + 2)));
+		return 125;
+	}
 	if (take_options(argc, argv, &program, &control) < 0) {
 		fputs(usage, stderr);
 		return 125;

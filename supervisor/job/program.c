@@ -1,6 +1,7 @@
 #include "supervisor/job/program.h"
 #include "core/base/cleanup.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/job/adopt.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -118,6 +119,7 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 {
 	struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000000L };
 	int error = 0, busy = 0;
+	char **argv;
 
 	/* should hrfs-job be killed, the supervisor ends the tree; this is for the moment when it is gone too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -134,8 +136,9 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 	if (!error && close_range(3U + (unsigned)p->listen_fds, ~0U, CLOSE_RANGE_CLOEXEC))
 		error = errno;
 	set_signals();
+	argv = p->listen_fds ? adopt_argv(p->argv) : p->argv;
 	while (!error) {
-		execute(p->argv);
+		execute(argv);
 		if (errno != ETXTBSY || ++busy >= BUSY_TRIES)
 			error = errno;
 		else

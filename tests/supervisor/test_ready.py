@@ -1,6 +1,7 @@
 """When a job counts as serving: by itself, by what it is asked, by what it says."""
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -326,6 +327,49 @@ def test_sockets_are_not_for_a_shells_child(driver):
     """Without exec it is another process: that LISTEN_PID says so is the convention."""
     d = driver("--listen", "127.0.0.1:0", "--stay", "--", "sh", "-c", " ".join(SERVER) + "; true")
     d.running.wait_for("^LISTEN_PID is ")
+    d.end()
+
+
+GO_SERVER = """
+package main
+
+import ("fmt"; "net"; "os"; "strconv")
+
+func main() {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		fmt.Println("not mine")
+		os.Exit(1)
+	}
+	l, err := net.FileListener(os.NewFile(3, "web"))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("args", os.Args[1:])
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			panic(err)
+		}
+		c.Close()
+	}
+}
+"""
+
+
+@pytest.mark.time_limit(300)
+@pytest.mark.skipif(not shutil.which("go"), reason="there is no go")
+def test_sockets_reach_a_server_that_go_runs(driver, test):
+    """`go run` is its parent: LISTEN_PID has to be the server's all the same."""
+    (test.dir / "main.go").write_text(GO_SERVER)
+    d = driver(
+        *("--listen", "127.0.0.1:0", "--ready", "default", "--timeout", "240000", "--cwd", test.dir, "--stay"),
+        *("--", "go", "run", "main.go", "-exec", "x"),
+    )
+    d.running.wait_for(r"^args \[-exec x\]", timeout=240)
+    d.running.looked = 0
+    d.wait("ready 0 accepting on")
+    d.say("stop", 0, int(signal.SIGTERM), 5000)
+    d.wait("ended 0")
     d.end()
 
 
