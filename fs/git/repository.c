@@ -2,6 +2,8 @@
 #include "core/base/path.h"
 #include "fs/git/program.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* "/a/b/" -> "/a/b", malloc'ed */
@@ -68,22 +70,70 @@ static int open_by_program(struct repository *r, const char *dir, bool search, c
 	return result;
 }
 
-int repository_open(struct repository **out, const char *dir, bool search, struct buf *why)
+/* gitdir itself, or what its file "commondir" names. Malloc'ed */
+static char *common_of(const char *gitdir)
+{
+	AUTO_BUF path = { 0 };
+	AUTO_BUF common = { 0 };
+	char line[PATH_MAX];
+	FILE *f = NULL;
+
+	if (path_join(&path, gitdir, "commondir") == 0)
+		f = fopen(path.data, "re");
+	if (!f)
+		return strdup(gitdir);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return path_absolute(&common, gitdir, line) < 0 ? NULL : buf_take(&common);
+}
+
+/*
+ * Format 1 means extensions, of which libgit2 knows hardly any. It is not even asked to open such a
+ * repository, since each refusal leaks some 100 KB (1.5: in looking for the extensions' names).
+ */
+static bool has_extensions(const char *gitdir)
+{
+	git_config *config = NULL;
+	AUTO_BUF path = { 0 };
+	AUTO_FREE char *common = common_of(gitdir);
+	int32_t version = 0;
+
+	if (common && path_join(&path, common, "config") == 0 && git_config_open_ondisk(&config, path.data) == 0)
+		git_config_get_int32(&version, config, "core.repositoryformatversion");
+	git_config_free(config);
+	return version > 0;
+}
+
+static int open_found(struct repository *r, const char *gitdir, const char *dir, bool search, struct buf *why)
 {
 	/* a mount is a file system of its own; the repository may well start above it */
 	unsigned flags = GIT_REPOSITORY_OPEN_CROSS_FS | (search ? 0u : GIT_REPOSITORY_OPEN_NO_SEARCH);
+	int error;
+
+	if (has_extensions(gitdir))
+		return open_by_program(r, dir, search, "it has extensions", why);
+	error = git_repository_open_ext(&r->git, dir, flags, NULL);
+	if (error == 0)
+		return take_up(r);
+	/* With search this is a refusal too (1.5 says so of a repository of somebody else's): one was found. */
+	if (error == GIT_ENOTFOUND && !search)
+		return -ENOENT;
+	return open_by_program(r, dir, search, last_error(), why);
+}
+
+int repository_open(struct repository **out, const char *dir, bool search, struct buf *why)
+{
 	struct repository *r = calloc(1, sizeof(*r));
-	int result, error;
+	git_buf gitdir = { 0 };
+	int result = -ENOENT;
 
 	if (!r)
 		return -ENOMEM;
-	error = git_repository_open_ext(&r->git, dir, flags, NULL);
-	if (error == 0)
-		result = take_up(r);
-	else if (error == GIT_ENOTFOUND)
-		result = -ENOENT;
-	else
-		result = open_by_program(r, dir, search, last_error(), why);
+	if (git_repository_discover(&gitdir, dir, 1, NULL) == 0)
+		result = open_found(r, gitdir.ptr, dir, search, why);
+	git_buf_dispose(&gitdir);
 	if (result < 0) {
 		repository_free(r);
 		return result;
