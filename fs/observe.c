@@ -55,8 +55,10 @@ static void find_writer(const struct observe_op *op, const struct observed *seen
 	bool known = writer_of(op->tid, w);
 
 	for (size_t i = 0; i < seen->count; i++) {
-		if (!known && writer_recall(observed_path(seen, i), w))
+		if (!known && writer_recall(observed_path(seen, i), w)) {
+			writer_wrote_back(w->pid);
 			return;
+		}
 		if (known && makes_writer(op))
 			writer_remember(observed_path(seen, i), w);
 	}

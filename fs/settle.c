@@ -143,6 +143,7 @@ static int list(struct round *r)
 			.left_over = is_left_over(m, r->b.now_ns),
 		};
 		r->in_flight |= m->in_flight > 0;
+		r->b.git |= strcmp(m->writer.command, "git") == 0;
 	}
 	return 0;
 }
@@ -176,17 +177,14 @@ static void tell(struct telling *t, tick_t done)
 /* What is left behind when others are told holds up nobody any more. */
 static void leave_over(const struct round *r)
 {
-	bool capped = false;
-
+	if (!r->b.capped)
+		return;
 	for (size_t i = 0; i < r->b.count; i++) {
-		if (r->b.marks[i].left_over || r->b.now_ns - r->b.marks[i].first_ns < r->b.cap_ns)
-			continue;
-		capped = true;
-		if (r->b.marks[i].verdict == VERDICT_WAIT)
+		if (r->b.marks[i].verdict == VERDICT_WAIT && !r->b.marks[i].left_over &&
+		    r->b.now_ns - r->b.marks[i].first_ns >= r->b.cap_ns)
 			trace_leave_over(r->marks[i].index, r->marks[i].first);
 	}
-	if (capped)
-		lock_give_up();
+	lock_give_up();
 }
 
 static void note_noisy(const struct round *r, size_t i, const struct telling *t)

@@ -1,7 +1,12 @@
 #include "fs/settle_rules.h"
 
-/* A file that is written again and again is published open at the latest after so many caps. */
+/* So many caps: for a file that is written again and again while it is open, and for git. */
 #define PATIENCE 10
+/*
+ * A git that ends is often followed by the next one at once (a checkout there and back, a rebase's
+ * steps), which takes so long to start and to read its index.
+ */
+#define GIT_QUIET_NS 40000000LL
 
 struct overall { /* of the marks that may hold up the batch */
 	size_t count;
@@ -37,14 +42,25 @@ static bool any_hurried(const struct rule_batch *b)
 	return false;
 }
 
+static int64_t quiet_of(const struct rule_batch *b)
+{
+	return b->git && b->quiet_ns < GIT_QUIET_NS ? GIT_QUIET_NS : b->quiet_ns;
+}
+
 static bool is_quiet(const struct rule_batch *b, const struct overall *o)
 {
-	return !o->in_flight && b->now_ns - o->last_ns >= b->quiet_ns;
+	return !o->in_flight && b->now_ns - o->last_ns >= quiet_of(b);
+}
+
+/* Half a checkout is of no use to anybody. */
+static int64_t cap_of(const struct rule_batch *b)
+{
+	return b->git || b->locked ? PATIENCE * b->cap_ns : b->cap_ns;
 }
 
 static bool is_capped(const struct rule_batch *b, const struct overall *o)
 {
-	return b->now_ns - o->first_ns >= b->cap_ns;
+	return o->count && b->now_ns - o->first_ns >= cap_of(b);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -77,9 +93,9 @@ bool rules_worth_a_look(struct rule_batch *b)
 	if (o.count && (is_quiet(b, &o) || is_capped(b, &o)))
 		return true;
 	if (o.count)
-		b->until_ns = earlier(b->until_ns, o.first_ns + b->cap_ns);
+		b->until_ns = earlier(b->until_ns, o.first_ns + cap_of(b));
 	if (o.count && !o.in_flight)
-		b->until_ns = earlier(b->until_ns, o.last_ns + b->quiet_ns);
+		b->until_ns = earlier(b->until_ns, o.last_ns + quiet_of(b));
 	return left_over <= b->now_ns;
 }
 
@@ -107,22 +123,24 @@ static bool any_open(const struct rule_batch *b)
 size_t rules_decide(struct rule_batch *b)
 {
 	struct overall o = look_over(b);
-	bool capped = o.count && is_capped(b, &o);
 	bool over = o.count && is_quiet(b, &o) && !b->locked && !b->tool && !any_open(b);
 	size_t n = 0;
 
+	b->capped = is_capped(b, &o);
 	for (size_t i = 0; i < b->count; i++) {
 		struct rule_mark *m = &b->marks[i];
 
 		m->verdict = VERDICT_WAIT;
 		if (m->hurried && !m->in_flight)
 			m->verdict = m->open ? VERDICT_PUBLISH_OPEN : VERDICT_PUBLISH;
-		else if (m->left_over || capped)
+		else if (m->left_over || b->capped)
 			m->verdict = decide_alone(b, m);
 		else if (over && !m->in_flight)
 			m->verdict = VERDICT_PUBLISH;
 		n += m->verdict != VERDICT_WAIT;
 	}
-	b->until_ns = o.count && !capped ? earlier(next_left_over(b), o.first_ns + b->cap_ns) : next_left_over(b);
+	b->until_ns = next_left_over(b);
+	if (o.count && !b->capped)
+		b->until_ns = earlier(b->until_ns, o.first_ns + cap_of(b));
 	return n;
 }

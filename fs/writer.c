@@ -206,6 +206,19 @@ bool writer_of(pid_t tid, struct writer *out)
 	return true;
 }
 
+void writer_wrote_back(pid_t pid)
+{
+	struct process *p;
+
+	pthread_mutex_lock(&lock);
+	p = find(pid);
+	if (p) {
+		p->young = is_young(p->start);
+		p->last_ns = clock_ns(CLOCK_MONOTONIC);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 /* ---- for the settler ---- */
 
 size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_PROCESSES])

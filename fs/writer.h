@@ -23,6 +23,8 @@ void writer_job_remove(const char *job, pid_t pid);
 void writer_remember(const char *path, const struct writer *w);
 /* false: not known (any more); *out is left as it is */
 bool writer_recall(const char *path, struct writer *out);
+/* Pages that this process had written have come back: that counts as a write of its own. */
+void writer_wrote_back(pid_t pid);
 
 /* ---- for the settler ---- */
 
