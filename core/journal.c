@@ -35,6 +35,13 @@ static int reach(const struct slab *s, uint8_t *flags, uint32_t index, const uin
 	return 0;
 }
 
+/* a state that its newer one was just absorbing: it says nothing any more */
+static void drop_absorbed(struct journal *j, struct state_item *s)
+{
+	while (s->older && s->older < slab_end(&j->states) && state_at(j, s->older)->last >= s->first)
+		PUBLISH(s->older, state_at(j, s->older)->older);
+}
+
 static int reach_from(struct journal *j, const struct path_item *p, uint8_t *texts, uint8_t *states)
 {
 	size_t pieces = (p->len + TEXT_BYTES - 1) / TEXT_BYTES;
@@ -47,8 +54,10 @@ static int reach_from(struct journal *j, const struct path_item *p, uint8_t *tex
 	}
 	for (uint32_t i = p->newest; r == 0 && i;) {
 		r = reach(&j->states, states, i, &state_at(j, i)->used);
-		if (r == 0)
-			i = state_at(j, i)->older;
+		if (r < 0)
+			break;
+		drop_absorbed(j, state_at(j, i));
+		i = state_at(j, i)->older;
 	}
 	return r;
 }
