@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 
+MNT_FORCE = 1
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 libc = ctypes.CDLL(None, use_errno=True)
@@ -53,13 +54,20 @@ def detach(mountpoint):
         )
 
 
-def abort(device):
+def abort(mountpoint, device):
     """Ends the FUSE connection: every process that waits for an answer gets an error."""
     try:
         with open(f"/sys/fs/fuse/connections/{device.partition(':')[2]}/abort", "w") as f:
             f.write("1")
-    except OSError:
-        pass
+    except OSError:  # fusectl is not mounted
+        if os.geteuid() == 0:
+            libc.umount2(ctypes.c_char_p(mountpoint), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
+
+
+def abort_below(directory):
+    for path, device, kind in below(directory):
+        if kind.startswith("fuse"):
+            abort(path, device)
 
 
 def detach_below(directory):
@@ -68,9 +76,3 @@ def detach_below(directory):
     for path, _, _ in left:
         detach(path)
     return left
-
-
-def abort_below(directory):
-    for _, device, kind in below(directory):
-        if kind.startswith("fuse"):
-            abort(device)
