@@ -113,7 +113,7 @@ int dirs_get(node_id dir, struct dirfd **out)
 {
 	struct dirfd *d = NULL;
 	struct node *n;
-	int fd;
+	int fd, r;
 
 	pthread_mutex_lock(&table_lock);
 	n = table_node(dir);
@@ -129,11 +129,10 @@ int dirs_get(node_id dir, struct dirfd **out)
 	fd = dir == NODE_ROOT ? open_root() : node_open(dir, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	if (insert(dir, fd, out) < 0) {
+	r = insert(dir, fd, out);
+	if (r < 0)
 		close(fd);
-		return -ESTALE;
-	}
-	return 0;
+	return r;
 }
 
 void dirs_put(struct dirfd *d)

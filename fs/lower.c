@@ -104,18 +104,21 @@ static int find_victim(node_id id, struct place *p, struct stat *st)
 	struct identity is;
 	struct stat own;
 	struct node *n;
-	int fd = -1;
-	int r;
+	int kept = -1;
+	int fd, r;
 
 	pthread_mutex_lock(&table_lock);
 	n = table_node(id);
 	if (id == NODE_ROOT)
-		fd = fcntl(dirs_root(), F_DUPFD_CLOEXEC, 0);
-	else if (n && table_local(table_index(n))->victim_fd >= 0)
-		fd = fcntl(table_local(table_index(n))->victim_fd, F_DUPFD_CLOEXEC, 0);
+		kept = dirs_root();
+	else if (n)
+		kept = table_local(table_index(n))->victim_fd;
+	fd = kept < 0 ? -ESTALE : fcntl(kept, F_DUPFD_CLOEXEC, 0);
+	if (fd == -1)
+		fd = -errno;
 	pthread_mutex_unlock(&table_lock);
 	if (fd < 0)
-		return -ESTALE;
+		return fd;
 	r = lower_identify(fd, "", &is, st ? st : &own);
 	if (r < 0) {
 		close(fd);
@@ -209,6 +212,7 @@ static bool wait_for_moves(unsigned *seen)
 int lower_find(node_id id, struct place *p, struct stat *st)
 {
 	unsigned seen = moves_done();
+	int victim = -ESTALE;
 	int r;
 
 	*p = (struct place){ .own_fd = -1 };
@@ -216,12 +220,15 @@ int lower_find(node_id id, struct place *p, struct stat *st)
 		r = find_by_name(id, p, st);
 		if (r == 0 || r == -ESTALE)
 			return r;
-		if (find_victim(id, p, st) == 0)
+		victim = find_victim(id, p, st);
+		if (victim == 0)
 			return 0;
-		if (!wait_for_moves(&seen))
+		if (r != -ENOENT)
+			return r;
+		if (victim != -ESTALE || !wait_for_moves(&seen))
 			break;
 	}
-	return r == -ENOENT ? -ESTALE : r;
+	return victim;
 }
 
 int place_fd(const struct place *p)
