@@ -146,6 +146,20 @@ int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct 
 	return r;
 }
 
+void journal_mark_stays(struct journal *j, uint32_t mark)
+{
+	struct mark_item *m;
+
+	pthread_mutex_lock(&j->lock);
+	m = jmark_used(j, mark);
+	if (m && m->last) {
+		tick_t tick = journal_next_tick(j);
+
+		PUBLISH(m->last, tick);
+	}
+	pthread_mutex_unlock(&j->lock);
+}
+
 /* a mark on a path that has none, with everything of `like` but its requests */
 static uint32_t make_like(struct journal *j, const struct mark_item *like, uint32_t path)
 {

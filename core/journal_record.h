@@ -110,6 +110,12 @@ int journal_mark_like(struct journal *j, uint32_t like, const char *path, const 
 int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct state *before,
 		    const struct state *after, const struct stamp *stamp, bool settled);
 
+/*
+ * A batch is told without this mark, though it began before others that are in it: whoever takes that batch's clock
+ * is still to be told of it, so it ends with a tick of its own now.
+ */
+void journal_mark_stays(struct journal *j, uint32_t mark);
+
 /* The last published state of a path, marked or not, with its stamp; false: nothing is stored with a known content. */
 bool journal_stored(struct journal *j, const char *path, struct state *state, struct stamp *stamp);
 

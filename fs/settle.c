@@ -170,8 +170,8 @@ static void tell(struct telling *t, tick_t done)
 
 	clock_gettime(CLOCK_REALTIME, &wall);
 	batch.time_ms = wall.tv_sec * 1000LL + wall.tv_nsec / 1000000;
-	settle.done = done;
 	settle.listener(&batch, settle.arg);
+	settle.done = done; /* only now: who asks finds the batch told */
 }
 
 /* What is left behind when others are told holds up nobody any more. */
@@ -208,6 +208,23 @@ static void tell_if_wanted(struct telling *t, tick_t done)
 		settle.done = done;
 }
 
+/*
+ * What stays is older than what is told: batches go on all the same, and it comes with a later one,
+ * also to whoever takes this one's clock.
+ */
+static tick_t go_on_without(const struct round *r)
+{
+	tick_t tick = journal_take_tick(settle.journal);
+
+	for (size_t i = 0; i < r->b.count; i++) {
+		struct mark m;
+
+		if (journal_mark(settle.journal, r->marks[i].index, &m) && m.first == r->marks[i].first)
+			journal_mark_stays(settle.journal, m.index);
+	}
+	return tick;
+}
+
 /* Publishes what the verdicts say; what remains decides how far everything has settled. */
 static void publish(struct round *r)
 {
@@ -227,8 +244,8 @@ static void publish(struct round *r)
 		if (r->marks[i].first <= done)
 			done = r->marks[i].first - 1;
 	}
-	if (done < settle.done)
-		done = settle.done;
+	if (done <= settle.done && t.count)
+		done = go_on_without(r);
 	t.truncated |= tree_incomplete();
 	telling_complete(&t);
 	if (all) {
