@@ -40,6 +40,8 @@ int output_new(uv_loop_t *loop, const struct output_options *options, struct out
 		o->options.error_fd = o->options.fd;
 	if (o->options.fd < 0)
 		o->options.fd = o->options.error_fd;
+	/* standard output may be a file while standard error is a terminal */
+	o->plain_out = o->options.fd != o->options.error_fd && !isatty(o->options.fd);
 	if (o->options.fd >= 0)
 		r = printer_new(&o->printer);
 	if (r < 0) {
@@ -121,6 +123,7 @@ struct output_stream *output_stream(struct output *o, const char *service, enum 
 	for (size_t i = 0; i < ARRAY_SIZE(s->ways); i++) {
 		s->ways[i].stream = s;
 		s->ways[i].error = i == 1;
+		s->ways[i].coloured = o->options.colour && (i == 1 || !o->plain_out);
 		s->ways[i].filter.max_line = OUTPUT_MAX_LINE;
 	}
 	*link = s;
@@ -131,10 +134,9 @@ struct output_stream *output_stream(struct output *o, const char *service, enum 
 
 /* ---- printing ---- */
 
-static int put_prefix(const struct output_stream *s, struct buf *out)
+static int put_prefix(const struct output_stream *s, bool colour, struct buf *out)
 {
 	const struct output *o = s->output;
-	bool colour = o->options.colour;
 
 	if (!o->options.prefix)
 		return 0;
@@ -149,9 +151,9 @@ static void print(struct output_way *w, const char *text)
 {
 	const struct output *o = w->stream->output;
 	AUTO_BUF line = { 0 };
-	int r = put_prefix(w->stream, &line);
+	int r = put_prefix(w->stream, w->coloured, &line);
 
-	if (r == 0 && o->options.colour) {
+	if (r == 0 && w->coloured) {
 		r = buf_printf(&line, "%s%s", w->colours, text);
 		filter_colours(text, w->colours, sizeof(w->colours));
 		if (r == 0 && *w->colours)

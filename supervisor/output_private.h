@@ -22,7 +22,7 @@ struct output_ring {
 struct output_way { /* standard output or standard error of a stream */
 	struct output_stream *stream;
 	struct filter filter;
-	bool error;
+	bool error, coloured;
 	char colours[OUTPUT_MAX_COLOURS]; /* in force at the end of the last line */
 };
 
@@ -39,6 +39,7 @@ struct output_stream {
 struct output {
 	struct output_options options;
 	struct printer *printer; /* NULL: keep only */
+	bool plain_out;
 	struct output_stream *streams;
 	struct output_watch *watches;
 	int walking; /* depth of calls to watchers: what they remove is freed after */

@@ -25,13 +25,25 @@ static bool has_name(const char *entry, const char *name, size_t len)
 	return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
 }
 
+/* Of whoever has started hrfs, for hrfs itself: a job that took them for its own would speak to the wrong one. */
+static bool is_private(const char *entry)
+{
+	static const char *const names[] = { "LISTEN_FDS",    "LISTEN_FDNAMES", "LISTEN_PID",
+					     "NOTIFY_SOCKET", "WATCHDOG_PID",	"WATCHDOG_USEC" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (has_name(entry, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
 static int make_env(struct strv *out, char *const *more)
 {
 	int r = 0;
 
 	for (char **e = environ; *e && r == 0; e++) {
 		size_t len = strcspn(*e, "=");
-		bool replaced = false;
+		bool replaced = is_private(*e);
 
 		for (char *const *m = more; m && *m && !replaced; m++)
 			replaced = has_name(*m, *e, len);

@@ -35,7 +35,8 @@ void ready_tell(struct ready *r, int status, const char *format, ...)
 
 	if (r->told)
 		return;
-	r->told = true;
+	/* its socket stays open: late is better than never */
+	r->told = status == 0 || r->o.how->kind != CONFIG_READY_NOTIFY;
 	stop_looking(r);
 	va_start(args, format);
 	buf_vprintf(&text, format, args);
@@ -207,25 +208,36 @@ static int watch_log(struct ready *r, struct buf *error)
 
 /* ---- notify ---- */
 
-/* false: r was told of, and may be gone */
-static bool take_message(struct ready *r, const struct notify_message *m)
+/* The callbacks may free r: whoever calls one asks after it whether there is something to go on with. */
+static void take_reload(struct ready *r, const struct notify_message *m)
+{
+	bool over = m->ready && !m->reloading;
+
+	if (!r->o.reloading || (!m->reloading && !(over && r->reloading)))
+		return;
+	r->reloading = !over;
+	r->o.reloading(r, over, r->o.arg);
+}
+
+static void take_message(struct ready *r, const struct notify_message *m)
 {
 	uint64_t extend = m->extend_usec / 1000, now = uv_now(r->loop);
 
-	if (m->status) {
+	if (m->status)
 		ready_saw(r, "%s", m->status);
-		if (r->o.status)
-			r->o.status(r, m->status, r->o.arg);
-	}
 	if (m->error)
 		ready_saw(r, "%s%s", strerror(m->error), m->stopping ? ", it stops" : "");
 	/* as systemd: never shorter than it was */
 	if (extend && !r->told && now + extend > r->end_ms)
 		set_limit(r, extend);
-	if (!m->ready || r->told)
-		return true;
-	ready_tell(r, 0, "notified%s%s", m->status ? ": " : "", m->status ? m->status : "");
-	return false;
+	if (m->status && r->o.status)
+		r->o.status(r, m->status, r->o.arg);
+	if (r->freed)
+		return;
+	if (r->told)
+		take_reload(r, m);
+	else if (m->ready)
+		ready_tell(r, 0, "notified%s%s", m->status ? ": " : "", m->status ? m->status : "");
 }
 
 static void notify_readable(uv_poll_t *poll, int status, int events)
@@ -234,11 +246,10 @@ static void notify_readable(uv_poll_t *poll, int status, int events)
 	char text[NOTIFY_MAX_MESSAGE + 1];
 	struct notify_message m;
 
-	/* what comes before ready_begin() waits: whose processes may notify is known only then */
-	while (notify_receive(r->notify_fd, r->job, text) == 1) {
+	/* what came before ready_begin() has waited: whose processes may notify is known only now */
+	while (!r->freed && notify_receive(r->notify_fd, r->job, text) == 1) {
 		notify_parse(text, &m);
-		if (!take_message(r, &m))
-			return;
+		take_message(r, &m);
 	}
 }
 
@@ -349,7 +360,7 @@ void ready_free(struct ready *r)
 {
 	if (!r)
 		return;
-	r->told = true;
+	r->told = r->freed = true;
 	stop_looking(r);
 	if (r->handles == 3)
 		uv_close((uv_handle_t *)&r->notify_poll, closed);

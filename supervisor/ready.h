@@ -1,6 +1,8 @@
 /*
  * When does a job serve? One watch for each start, on the loop's thread; the callback comes from the
- * loop, once, unless ready_free() came first.
+ * loop, once, unless ready_free() came first. A job that notifies (NOTIFY) may keep its watch: after a
+ * time-out it may still come to be ready, and be told of once more; after that its STATUS= and its
+ * reloads are.
  *
  *   ready_new() before the program is started, its environment into the program's, ready_begin()
  *   when it has started, ready_free() in any case (also from the callback).
@@ -18,6 +20,7 @@
 #include "core/base/loop.h"
 #include "core/base/strv.h"
 #include "core/config.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,6 +41,8 @@ struct ready_options {
 	void (*done)(struct ready *r, int status, const char *text, void *arg);
 	/* a STATUS= line of a job that notifies, also after done(); may be NULL */
 	void (*status)(struct ready *r, const char *text, void *arg);
+	/* a job that notifies takes in new code (RELOADING=1), and serves again (READY=1, over); may be NULL */
+	void (*reloading)(struct ready *r, bool over, void *arg);
 	void *arg;
 };
 

@@ -14,7 +14,8 @@ struct ready {
 	uv_loop_t *loop;
 	struct ready_options o;
 	pid_t job;
-	bool begun, told;
+	bool begun, told; /* told: of being ready, or of what will not become so */
+	bool freed, reloading;
 	uint64_t begin_ms, end_ms; /* of uv_now(); end: of the time-out */
 	char last[READY_MAX_TEXT];	   /* what was seen last, for the time-out */
 

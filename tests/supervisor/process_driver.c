@@ -80,6 +80,11 @@ static void on_status(struct ready *r, const char *text, void *arg)
 	say("@status %d %s\n", ((struct job *)arg)->number, text);
 }
 
+static void on_reloading(struct ready *r, bool over, void *arg)
+{
+	say("@reloading %d %s\n", ((struct job *)arg)->number, over ? "over" : "begins");
+}
+
 static void on_started(struct process *p, void *arg)
 {
 	struct job *j = arg;
@@ -149,6 +154,7 @@ static void start(void)
 				       .output = d.mode == PROCESS_TERMINAL ? NULL : d.stream,
 				       .done = on_ready,
 				       .status = on_status,
+				       .reloading = on_reloading,
 				       .arg = j };
 	AUTO_BUF error = { 0 };
 	AUTO_STRV env = { 0 };

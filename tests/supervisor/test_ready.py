@@ -265,6 +265,35 @@ def test_notify_may_ask_for_more_time(driver, test):
     other.end()
 
 
+def test_who_notifies_late_is_ready_late(driver, test):
+    program = NOTIFY + f"while not os.path.exists({str(test.dir / 'gate')!r}): time.sleep(0.01)\nsend('READY=1')\ntime.sleep(1000)"
+    d = driver("--ready", "notify", "--timeout", "100", "--stay", "--", *python(program))
+    d.wait("unready 0")
+    open_gate(test)
+    d.wait("ready 0 notified")
+    d.end()
+
+
+def test_a_reload_is_told_from_its_begin_to_its_end(driver):
+    program = NOTIFY + """
+import signal
+send("READY=1")
+def reload(*a):
+    send("RELOADING=1\\nMONOTONIC_USEC=1")
+    send("STATUS=reads")
+    send("READY=1")
+signal.signal(signal.SIGHUP, reload)
+while True: time.sleep(1000)
+"""
+    d = driver("--ready", "notify", "--stay", "--", *python(program))
+    d.wait("ready 0")
+    d.say("signal", 0, int(signal.SIGHUP))
+    d.wait("reloading 0 begins")
+    d.wait("status 0 reads")
+    d.wait("reloading 0 over")
+    d.end()
+
+
 def test_a_barrier_is_passed(driver):
     """Its descriptor is closed once what came before it is taken."""
     program = NOTIFY + """

@@ -165,7 +165,8 @@ def test_a_second_ctrl_c_ends_at_once(driver):
     wait_until(lambda: d.running.write("\x03") or "@stop 2 at once" in d.running.output())
     d.running.looked = 0
     d.wait("exited 0 was ended by SIGKILL")
-    assert d.running.wait() == 0
+    # one press more may meet the driver where it listens no more
+    assert d.running.wait() in (0, -signal.SIGINT)
 
 
 def test_a_signal_to_hrfs_without_a_terminal(driver):
