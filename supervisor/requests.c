@@ -151,7 +151,7 @@ void requests_moved(struct requests *r)
 	stop_look(r);
 }
 
-void requests_take(struct requests *r, int64_t id, const json_t *command)
+static void take(struct requests *r, int64_t id, const json_t *command)
 {
 	const char *name = json_string_value(json_array_get(command, 0));
 	const json_t *arguments = json_array_get(command, 2);
@@ -174,8 +174,43 @@ void requests_take(struct requests *r, int64_t id, const json_t *command)
 		reply_error(r, id, "the supervisor has no such command");
 }
 
+void requests_take(struct requests *r, int64_t id, const json_t *command)
+{
+	if (!r->early)
+		take(r, id, command);
+	else if (json_array_size(r->early) < REQUESTS_MAX)
+		json_array_append_new(r->early, json_pack("[I,O]", (json_int_t)id, command));
+	else
+		reply_error(r, id, "too many requests wait already");
+}
+
+void requests_begin(struct requests *r)
+{
+	json_t *early = r->early, *one;
+	size_t i;
+
+	r->early = NULL;
+	json_array_foreach(early, i, one)
+		take(r, json_integer_value(json_array_get(one, 0)), json_array_get(one, 1));
+	json_decref(early);
+}
+
+static void cancel_early(struct requests *r, int64_t id)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(r->early, i, one) {
+		if (json_integer_value(json_array_get(one, 0)) != id)
+			continue;
+		json_array_remove(r->early, i);
+		return;
+	}
+}
+
 void requests_cancel(struct requests *r, int64_t id)
 {
+	cancel_early(r, id);
 	for (struct pending *p = r->pending; p; p = p->next) {
 		if (p->id != id)
 			continue;
@@ -191,6 +226,7 @@ int requests_new(const struct requests_options *options, struct requests **out)
 	if (!r)
 		return -ENOMEM;
 	r->o = *options;
+	r->early = json_array();
 	*out = r;
 	return 0;
 }
@@ -201,5 +237,6 @@ void requests_free(struct requests *r)
 		return;
 	while (r->pending)
 		pending_done(r->pending);
+	json_decref(r->early);
 	free(r);
 }

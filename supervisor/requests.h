@@ -30,7 +30,9 @@ struct requests_options {
 
 int requests_new(const struct requests_options *options, struct requests **out);
 void requests_free(struct requests *r);
+/* those that come before requests_begin() wait for it: there is nothing yet to be asked about */
 void requests_take(struct requests *r, int64_t id, const json_t *command);
+void requests_begin(struct requests *r);
 void requests_cancel(struct requests *r, int64_t id);
 /* something has changed that somebody may wait for */
 void requests_moved(struct requests *r);

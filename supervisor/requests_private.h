@@ -26,6 +26,7 @@ struct requests {
 	struct requests_options o;
 	struct pending *pending;
 	size_t count;
+	json_t *early; /* [[id, command]] that came before requests_begin(); NULL: it has begun */
 };
 
 /* NULL: too many, answered already */

@@ -61,27 +61,28 @@ static void on_detach_time(uv_timer_t *timer)
 	finish(timer->data);
 }
 
-static void on_detached(const json_t *answer, void *arg)
+static void on_end_heard(const json_t *answer, void *arg)
 {
 	struct supervisor *s = arg;
 
-	/* it is answered before it happens: the end of the connection or of the mount follows */
-	if (!answer && !s->over)
+	/* a detach is answered before it happens: the end of the connection or of the mount follows */
+	if (!s->over && (!answer || s->options->lifeline < 0))
 		finish(s);
 }
 
-/* Takes the mount away that was made for this run; the lifeline does it too, but only after this process has gone. */
+/*
+ * Takes the mount away that was made for this run; the lifeline does it too, but only after this
+ * process has gone. Another mount is asked once more, so that what was said before has been heard.
+ */
 static void end(struct supervisor *s)
 {
+	const char *last = s->options->lifeline < 0 ? "clock" : "hrfs-detach";
+
 	if (s->detaching || s->over)
 		return;
 	s->detaching = true;
-	if (s->options->lifeline < 0 || !s->link) {
-		finish(s);
-		return;
-	}
 	uv_timer_start(&s->detach_timer, on_detach_time, DETACH_MS, 0);
-	if (link_call(s->link, json_pack("[s]", "hrfs-detach"), on_detached, s) < 0)
+	if (!s->link || link_call(s->link, json_pack("[s]", last), on_end_heard, s) < 0)
 		finish(s);
 }
 
@@ -211,6 +212,8 @@ static void fail(struct supervisor *s, const char *why)
 	if (!s->begun)
 		tell_ready(s, json_pack("{s:b,s:o}", "ok", 0, "error", json_bytes(why)));
 	s->begun = true;
+	if (s->requests)
+		requests_begin(s->requests);
 	stop(s, 0, false);
 }
 
@@ -285,6 +288,7 @@ static void on_ready(void *arg)
 	}
 	s->begun = true;
 	tell_begun(s);
+	requests_begin(s->requests);
 }
 
 static void say_config(const char *text, void *arg)
