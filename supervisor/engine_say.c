@@ -153,13 +153,17 @@ static bool says_in_use(const char *text)
 	       strcasestr(text, "address in use");
 }
 
-/* the program tried to bind what hrfs holds for it */
+/* The program tried to bind what hrfs holds for it. What it prints on a terminal of its own is not seen: perhaps it did. */
 static void say_port_is_held(struct service *s, const struct generation *g)
 {
+	AUTO_BUF perhaps = { 0 };
+
+	if (g->in_terminal)
+		buf_printf(&perhaps, "it %s before it was ready; if ", s->end_text);
 	say_trouble(s,
-		    "it could not bind its port: hrfs holds %s and passes it on as descriptor 3 (LISTEN_FDS), which it does not "
+		    "%sit could not bind its port: hrfs holds %s and passes it on as descriptor 3 (LISTEN_FDS), which it does not "
 		    "take; replace 'listen:' by 'port: %d' for a program that binds by itself",
-		    sockets_address(g->held->sockets, 0), sockets_port(g->held->sockets));
+		    buf_str(&perhaps), sockets_address(g->held->sockets, 0), sockets_port(g->held->sockets));
 }
 
 void say_run_ended(struct service *s, struct generation *g)
@@ -181,7 +185,8 @@ void say_run_ended(struct service *s, struct generation *g)
 		output_text(stream, g->output_mark, ENGINE_TEXT_MAX, &text);
 	if (g->could_not)
 		say_trouble(s, "it cannot be started: %s", g->could_not);
-	else if (!g->up_ms && g->held && says_in_use(buf_str(&text)))
+	else if (!g->up_ms && g->held && sockets_port(g->held->sockets) &&
+		 (says_in_use(buf_str(&text)) || (g->in_terminal && !g->status.signalled)))
 		say_port_is_held(s, g);
 	else if (failure_line(buf_str(&text), &line) == 0)
 		say_trouble(s, "it %s%s: %s", s->end_text, g->up_ms ? "" : " before it was ready", line.data);
