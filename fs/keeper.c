@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define WORKER_END_MS 3000 /* from its last word to its end, when it hangs on nothing */
+#define CHILD_END_MS 3000 /* from its last word to its end, when it hangs on nothing */
 
 static struct {
 	const struct options *options;
@@ -172,12 +172,25 @@ static void detach(const char *why)
 	keeper.detached = r == 0;
 }
 
+/* Whoever waits for the keeper's end finds everything closed then. What hangs on the lower is not waited for. */
+static void wait_for(pid_t *child)
+{
+	AUTO_FD fd = *child > 0 ? pidfd_open(*child, 0) : -1;
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	if (fd >= 0)
+		poll(&p, 1, CHILD_END_MS);
+	if (*child > 0 && waitpid(*child, NULL, WNOHANG) == *child)
+		*child = 0;
+}
+
 static void end_children(void)
 {
 	if (keeper.worker > 0)
 		kill(keeper.worker, SIGKILL);
 	if (keeper.git > 0)
 		kill(keeper.git, SIGTERM);
+	wait_for(&keeper.git);
 }
 
 /* Whoever holds the device and doesn't serve makes every client hang: first all requests are made to fail. */
@@ -193,22 +206,10 @@ static int give_up(const char *why)
 	return 1;
 }
 
-/* Whoever waits for the keeper's end finds everything closed then. A worker that hangs on its lower is not waited for. */
-static void wait_for_worker(void)
-{
-	AUTO_FD fd = pidfd_open(keeper.worker, 0);
-	struct pollfd p = { fd, POLLIN, 0 };
-
-	if (fd >= 0)
-		poll(&p, 1, WORKER_END_MS);
-	if (waitpid(keeper.worker, NULL, WNOHANG) == keeper.worker)
-		keeper.worker = 0;
-}
-
 static int finish(void)
 {
 	log_info("event=end");
-	wait_for_worker();
+	wait_for(&keeper.worker);
 	end_children();
 	files_of_mount_remove(&shared->config);
 	return 0;

@@ -14,7 +14,7 @@ struct forest {
 	char *root; /* absolute, no slash at the end */
 	bool looked;
 	struct repository *top; /* NULL: the tree is in none */
-	char *prefix; /* in top->workdir: "" or "sub/dir/" */
+	char *prefix;		/* in top->workdir: "" or "sub/dir/" */
 	struct map nested;	/* directory of the tree -> struct repository, not top */
 	struct map plain;	/* directories of the tree without a .git */
 	struct strv met;	/* where one was ever nested: not forgotten, for forest_dirs() */

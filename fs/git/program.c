@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,6 +32,7 @@ static void become_program(char *const argv[], const char *dir, int in, int out)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_DFL);
 	/* what git says in error is asked for on the output, where it belongs to the answer */
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 || chdir(dir))
@@ -191,8 +193,9 @@ static size_t read_answers(const struct buf *out, char *verdicts, size_t count)
 
 static int ask_some(const char *workdir, const char *const *paths, size_t count, char *verdicts, size_t *answered)
 {
-	static char *const argv[] = { (char *)"git", (char *)"-c", (char *)"core.fsmonitor=false", (char *)"check-ignore",
-				      (char *)"--stdin", (char *)"-z", (char *)"-v", (char *)"-n", NULL };
+	static char *const argv[] = { (char *)"git",	      (char *)"-c",	 (char *)"core.fsmonitor=false",
+				      (char *)"check-ignore", (char *)"--stdin", (char *)"-z",
+				      (char *)"-v",	      (char *)"-n",	 NULL };
 	AUTO_BUF input = { 0 };
 	AUTO_BUF out = { 0 };
 	int r = 0;
@@ -241,10 +244,8 @@ static char *take_line(const char **at)
 
 int program_discover(const char *dir, char **workdir, char **gitdir, char **commondir, struct buf *why)
 {
-	char *argv[] = { (char *)"sh",
-			 (char *)"-c",
-			 (char *)"exec git rev-parse --show-toplevel --absolute-git-dir --git-common-dir 2>&1",
-			 NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"exec git rev-parse --show-toplevel --absolute-git-dir --git-common-dir 2>&1", NULL };
 	AUTO_BUF none = { 0 };
 	AUTO_BUF out = { 0 };
 	AUTO_BUF common = { 0 };

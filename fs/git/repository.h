@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct repository {
-	git_repository *git; /* NULL: only the program git can read it */
+	git_repository *git;		    /* NULL: only the program git can read it */
 	char *workdir, *gitdir, *commondir; /* absolute, no slash at the end */
 };
 
