@@ -180,6 +180,13 @@ static int set_env(const struct setting *s)
 	}
 	if (env.count)
 		qsort(env.items, env.count, sizeof(*env.items), compare_env);
+	for (size_t i = 1; i < env.count; i++) {
+		size_t len = strcspn(env.items[i], "=");
+
+		if (strncmp(env.items[i - 1], env.items[i], len + 1) == 0)
+			return config_fail(s->reader, n->line, "env: '%.*s' is given twice", (int)len,
+					   env.items[i]);
+	}
 	strv_done(s->at);
 	*(struct strv *)s->at = env;
 	env = (struct strv){ 0 };
