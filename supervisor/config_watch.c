@@ -232,7 +232,7 @@ static void take_change(struct config_watch *w, const struct change *c)
 	if (r == -EPERM) {
 		struct config *config = take_ptr(w->waiting);
 
-		refuse(w, "%s was changed by somebody else and is " UNTRUSTED, CONFIG_FILE_NAME);
+		refuse(w, "%s %sis " UNTRUSTED, CONFIG_FILE_NAME, w->ran ? "was changed by somebody else and " : "");
 		w->waiting = config;
 	} else if (r < 0) {
 		refuse(w, "%s", error.len ? error.data : strerror(-r));
@@ -251,11 +251,11 @@ void config_watch_take(struct config_watch *w, const struct batch *b)
 		config_watch_look(w);
 }
 
-void config_watch_look(struct config_watch *w)
+bool config_watch_look(struct config_watch *w)
 {
 	AUTO_BUF error = { 0 };
 
-	take_in(w, NULL, false, &error);
+	return take_in(w, NULL, false, &error) > 0;
 }
 
 /* ---- questions ---- */

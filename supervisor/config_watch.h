@@ -31,8 +31,8 @@ void config_watch_free(struct config_watch *w);
 int config_watch_start(struct config_watch *w, struct buf *error);
 /* what has settled; before the engine takes it */
 void config_watch_take(struct config_watch *w, const struct batch *b);
-/* read it again: trust may have been given meanwhile */
-void config_watch_look(struct config_watch *w);
+/* read it again: trust may have been given meanwhile. true: other settings are in force now */
+bool config_watch_look(struct config_watch *w);
 
 /* what is in the file is in force */
 bool config_watch_is_ok(const struct config_watch *w);

@@ -101,10 +101,9 @@ static void reload_take(struct requests *r, int64_t id, const json_t *arguments)
 		reply_error(r, id, "hrfs-reload: 'services' is a list of names");
 		return;
 	}
-	/* trust may have been given meanwhile: then this starts them */
-	if (r->o.config)
-		config_watch_look(r->o.config);
-	if (engine_reload(r->o.engine, &names, json_is_true(json_object_get(arguments, "full")), &error) < 0) {
+	/* when trust was given meanwhile, that has started what there is to start */
+	if (!(r->o.config && config_watch_look(r->o.config)) &&
+	    engine_reload(r->o.engine, &names, json_is_true(json_object_get(arguments, "full")), &error) < 0) {
 		reply_error(r, id, buf_str(&error));
 		return;
 	}

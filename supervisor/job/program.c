@@ -166,6 +166,9 @@ int program_start(struct program *p)
 	}
 	if (pid == 0)
 		run(p, parent, ends[1]);
+	/* in both, so that a signal to the group that comes at once finds it */
+	if (p->session != PROGRAM_FOREGROUND)
+		setpgid(pid, pid);
 	close(ends[1]);
 	for (int fd = 3; fd < 3 + p->listen_fds; fd++)
 		close(fd);

@@ -28,7 +28,7 @@ def supervise(start, tree, mount):
 
     made = []
 
-    def make(config, *options, files=None, mount_env=None, **more):
+    def make(config, *options, files=None, mount_env=None, mount_options="", **more):
         write = {"server.py": SERVER, "text": "one", **(files or {})}
         if config is not None:
             write["hrfs.yaml"] = config
@@ -36,7 +36,7 @@ def supervise(start, tree, mount):
             file = tree.src / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        made.append(Supervised(mount(env=mount_env), start, *options, **more))
+        made.append(Supervised(mount(env=mount_env, options=mount_options), start, *options, **more))
         return made[-1]
 
     yield make
