@@ -1,0 +1,121 @@
+"""hrfs-wait: what was written before it has been decided, and is in force or has failed."""
+
+import os
+import signal
+
+import pytest
+
+from tests.lib.client import Client, ServerError
+from tests.lib.http import get
+from tests.lib.wait import wait_until
+
+
+def held(port, more=""):
+    return f"services:\n  web:\n    run: python3 server.py\n    listen: 127.0.0.1:{port}\n{more}"
+
+
+def test_it_waits_for_the_build(supervise, free_port, tree):
+    fifo = tree.dir / "gate"
+    os.mkfifo(fifo)
+    port = free_port()
+    s = supervise(held(port, "    build: sh build.sh\n"), files={"build.sh": f"read line < {fifo}\n"})
+    gate = os.open(fifo, os.O_RDWR)
+    try:
+        with Client(s.m.socket) as c:
+            c.send("hrfs-wait", str(s.m.path), {})
+            assert s.service("web")["state"] == "building"
+            assert s.ask("hrfs-wait", {"timeout_ms": 1})["timed_out"]
+            os.write(gate, b"go\n")
+            assert c.answer()["ok"]
+        assert s.service("web")["state"] == "ready"
+    finally:
+        os.close(gate)
+
+
+def test_a_time_out_is_no_success(supervise):
+    s = supervise("services:\n  slow:\n    run: sleep 1000\n    ready: log:never\n")
+    answer = s.ask("hrfs-wait", {"timeout_ms": 50})
+    assert answer["timed_out"] and not answer["ok"]
+    assert answer["services"][0]["state"] == "starting"
+
+
+def test_a_start_that_is_not_ready_in_time_has_failed(supervise):
+    s = supervise("services:\n  slow:\n    run: sh -c 'echo hello; sleep 1000'\n    ready: log:never\n    ready_timeout: 100ms\n")
+    answer = s.wait()
+    assert not answer["ok"]
+    assert "not ready within 0.1 s: no line of its output matched never; last: hello" in answer["services"][0]["summary"]
+
+
+def test_the_error_is_the_compilers_text(supervise):
+    text = "echo main.c:1: warning: w >&2; echo main.c:2: error: e >&2; echo more >&2; exit 1\n"
+    s = supervise("services:\n  lib:\n    build: sh build.sh\n", files={"build.sh": text})
+    web = s.wait()["services"][0]
+    assert web["error"] == "main.c:1: warning: w\nmain.c:2: error: e\nmore\n"
+    assert web["summary"] == "build failed: main.c:2: error: e"
+
+
+def test_a_clock_may_be_named(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port)).ready()
+    (s.m.path / "text").write_text("two")
+    clock = s.m.clock()
+    assert s.ask("hrfs-wait", {"clock": clock, "timeout_ms": 20000})["ok"]
+    assert get(port) == (200, "two")
+
+
+def test_a_client_that_leaves_is_forgotten(supervise):
+    s = supervise("services:\n  slow:\n    run: sleep 1000\n    ready: log:never\n")
+    for _ in range(5):
+        with Client(s.m.socket) as c:
+            c.send("hrfs-wait", str(s.m.path), {})
+            s.service("slow")
+    assert s.ask("hrfs-wait", {"timeout_ms": 1})["timed_out"]
+
+
+def test_it_says_what_the_end_of_the_services_leaves(supervise, free_port):
+    s = supervise(held(free_port())).ready()
+    with Client(s.m.socket) as c:
+        os.kill(s.service("web")["pid"], signal.SIGSTOP)
+        c.send("hrfs-stop", str(s.m.path), {})
+        wait_until(lambda: s.service("web")["state"] == "stopping")
+        os.kill(s.service("web")["pid"], signal.SIGCONT)
+        assert c.answer()["ok"]
+    assert s.run.wait() == 0
+
+
+def test_output_of_builds_is_kept_and_followed(supervise, free_port):
+    s = supervise(held(free_port(), "    build: cat text\n"), files={"text": "hello\n"}).ready()
+    assert s.output("web") == ["hello"]
+    with Client(s.m.socket) as c:
+        first = c.ask("hrfs-output", str(s.m.path), {"service": "web", "follow": True, "lines": 10})
+        assert [x["text"] for x in first["lines"]] == ["hello"]
+        assert first["lines"][0]["stage"] == "build"
+        (s.m.path / "text").write_text("again\n")
+        assert [x["text"] for x in c.answer()["lines"]] == ["again"]
+    s.ready()
+
+
+def test_requests_that_make_no_sense_say_why(supervise, free_port):
+    s = supervise(held(free_port())).ready()
+    for request, words in (
+        (("hrfs-reload", {"services": "web"}), "a list of names"),
+        (("hrfs-reload", {"services": ["none"]}), "no service 'none'"),
+        (("hrfs-why", {"service": "none"}), "no service 'none'"),
+        (("hrfs-why", {"number": 77}), "no reload of that number"),
+        (("hrfs-output", {"service": "none"}), "no service 'none'"),
+    ):
+        with pytest.raises(ServerError, match=words):
+            s.ask(*request)
+
+
+def test_reload_on_request(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port, "    clean: sh -c 'echo cleaned'\n    build: sh -c 'echo built'\n")).ready()
+    assert s.ask("hrfs-reload", {})["services"] == ["web"]
+    s.ready()
+    assert s.service("web")["generation"] == 2
+    assert s.output() == ["built", "built"]
+    s.ask("hrfs-reload", {"services": ["web"], "full": True})
+    s.ready()
+    assert s.output() == ["built", "built", "cleaned", "built"]
+    assert s.reloads()[0]["reason"] == "asked for, from scratch"
