@@ -150,8 +150,11 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	struct generation *g = arg;
 	struct service *s = g->service;
 
-	ready_free(r);
-	g->ready = NULL;
+	/* one that notifies may do so late, and tells of its reloads */
+	if (g->config->ready.kind != CONFIG_READY_NOTIFY) {
+		ready_free(r);
+		g->ready = NULL;
+	}
 	free(g->ready_by);
 	g->ready_by = strdup(text);
 	if (status) {
@@ -161,7 +164,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 			say_trouble(s, "not ready within %.3g s: %s", (double)g->config->ready_timeout_ms / 1000, text);
 			engine_post(s, EVENT_TIMEOUT);
 		}
-		/* it may still become ready; only what notifies has had its one socket */
+		/* it may still become ready */
 		if (g->place == PLACE_CURRENT && g->config->ready.kind != CONFIG_READY_NOTIFY &&
 		    watch_ready(g, &error) == 0)
 			ready_begin(g->ready, process_job_pid(job_process(g->job)));
@@ -176,6 +179,15 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	engine_post(s, EVENT_UP);
 }
 
+static void on_reloading(struct ready *r, bool over, void *arg)
+{
+	struct generation *g = arg;
+
+	g->reloading = !over;
+	if (over && g->place == PLACE_CURRENT)
+		signal_reloaded(g->service);
+}
+
 static int watch_ready(struct generation *g, struct buf *error)
 {
 	struct service *s = g->service;
@@ -186,6 +198,7 @@ static int watch_ready(struct generation *g, struct buf *error)
 		.sockets = g->held ? g->held->sockets : NULL,
 		.output = output_stream(s->engine->o.output, s->name, OUTPUT_RUN),
 		.done = on_ready,
+		.reloading = on_reloading,
 		.arg = g,
 	};
 

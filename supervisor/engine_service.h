@@ -40,7 +40,7 @@ struct generation {
 	enum place place;
 	unsigned number;
 	struct job *job;
-	struct ready *ready;  /* NULL: not waiting any more */
+	struct ready *ready;  /* NULL: not waiting any more, nor notified */
 	char *ready_by;	      /* "listening on …" */
 	char *could_not;      /* why it could not be executed */
 	uint64_t output_mark; /* its output comes after */
@@ -53,6 +53,7 @@ struct generation {
 	bool in_terminal;
 	bool accepts; /* leaving: may still accept from the held sockets */
 	bool reloads_itself;
+	bool reloading; /* it has said that it takes in new code, and not yet that it has */
 };
 
 /* the build command and what is known of the one that ran last */
@@ -203,6 +204,8 @@ bool run_is_draining(const struct service *s); /* a leaving one may still accept
 
 void check_begin(struct service *s);
 void exec_begin(struct service *s);
+/* the current one has taken in new code, as it was asked to by a signal */
+void signal_reloaded(struct service *s);
 void side_stop(struct service *s);
 void side_done(struct side *side);
 

@@ -188,14 +188,25 @@ static const struct job_events exec_events = {
 	.ended = exec_ended,
 };
 
+void signal_reloaded(struct service *s)
+{
+	if (s->state != SERVICE_RELOADING)
+		return;
+	uv_timer_stop(s->timer);
+	say_stage(s, STAGE_START, engine_now_ms() - s->exec.start_ms);
+	engine_post(s, EVENT_RELOADED);
+}
+
 static void on_signalled(uv_timer_t *timer)
 {
 	struct service *s = timer->data;
+	int64_t took = engine_now_ms() - s->exec.start_ms;
 
-	if (s->state != SERVICE_RELOADING)
-		return;
-	say_stage(s, STAGE_START, SIGNAL_MS);
-	engine_post(s, EVENT_RELOADED);
+	/* one that notifies says itself when it is over */
+	if (s->current && s->current->reloading && took < s->config->ready_timeout_ms)
+		uv_timer_start(timer, on_signalled, SIGNAL_MS, 0);
+	else
+		signal_reloaded(s);
 }
 
 void exec_begin(struct service *s)
@@ -207,6 +218,7 @@ void exec_begin(struct service *s)
 	if (how->kind == CONFIG_RELOAD_SIGNAL) {
 		if (s->current && s->current->job)
 			process_signal(job_process(s->current->job), how->signal);
+		side->start_ms = engine_now_ms();
 		uv_timer_start(s->timer, on_signalled, SIGNAL_MS, 0);
 		return;
 	}

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from tests.lib import processes
-from tests.lib.wait import wait_until
+from tests.lib.wait import wait_gone, wait_until
 
 
 @pytest.fixture
@@ -113,6 +113,7 @@ def test_a_killed_hrfs_job_is_a_crash_and_leaves_nothing(supervise, free_port, l
     ).ready()
     old = s.service("web")
     os.kill(processes.state_and_parent(old["pid"])[1], signal.SIGKILL)
+    wait_gone(old["pid"])
     # the socket is hrfs's: the next request waits for the next generation
     assert get(free_port) == "one"
     wait_until(lambda: s.service("web")["state"] == "ready" and s.service("web")["pid"] != old["pid"])
@@ -151,3 +152,50 @@ def test_the_next_generation_starts_after_the_last_process_of_the_one_before(sup
     (s.m.path / "bad.py").write_text(STUBBORN + "# changed\n")
     wait_until(lambda: pids(3))
     assert not [pid for pid in first if processes.alive(pid)]
+
+
+NOTIFIER = textwrap.dedent(
+    """
+    import os, signal, socket, sys, time
+    def notify(text):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:])
+        s.send(text.encode())
+    def load():
+        global text
+        text = open("text").read()
+    def reload(*_):
+        notify("RELOADING=1")
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.005)
+        load()
+        notify("READY=1")
+    signal.signal(signal.SIGHUP, reload)
+    load()
+    server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+    notify("READY=1\\nSTATUS=serves")
+    while True:
+        c, _ = server.accept()
+        c.recv(4096)
+        c.sendall(f"HTTP/1.0 200 OK\\r\\nContent-Length: {len(text)}\\r\\n\\r\\n{text}".encode())
+        c.close()
+    """
+)
+
+
+def test_a_reload_by_signal_is_over_when_the_server_notifies(supervise, free_port, test):
+    gate = test.dir / "gate"
+    s = supervise(
+        f"services:\n  web:\n    run: {sys.executable} notifier.py {gate}\n    port: {free_port}\n"
+        "    ready: notify\n    reload: signal:HUP\n    watch: [text]\n",
+        files={"notifier.py": NOTIFIER},
+    ).ready()
+    pid = s.service("web")["pid"]
+    assert s.service("web")["ready_by"] == "notified: serves"
+    (s.m.path / "text").write_text("two")
+    # far longer than what is waited for a server that says nothing
+    assert s.ask("hrfs-wait", {"timeout_ms": 700})["timed_out"]
+    gate.write_text("")
+    s.ready()
+    assert get(free_port) == "two"
+    assert s.service("web")["pid"] == pid
