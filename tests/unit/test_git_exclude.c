@@ -39,7 +39,8 @@ static void test_pattern_names_one_directory(void **state)
 /* Adding one and removing it must give back what was there, to the byte. */
 static void test_remove_undoes_add(void **state)
 {
-	static const char *const texts[] = { "", "x\n", "x", "\n", "# hrfs\n", "# hrfs: mounted at \n", "a\n\nb\n", "a\r\n", "x\\ " };
+	static const char *const texts[] = { "",	 "x\n",	  "x",	 "\n", "# hrfs\n", "# hrfs: mounted at \n",
+					     "a\n\nb\n", "a\r\n", "x\\ " };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		AUTO_BUF text = { 0 };
