@@ -46,7 +46,7 @@ struct processes {
 	size_t count;
 	struct tree before; /* was there before the first job: not ours */
 	uv_timer_t sweep;
-	unsigned sweep_ms;
+	unsigned sweep_ms, sweep_rounds;
 };
 
 /* process_spawn.c: hrfs-job with its descriptors; fills in job_pid, pidfd, control, streams[].fd. 0; -errno with error */

@@ -4,12 +4,15 @@
  * the mount, when this process has started that, and whatever it starts later).
  */
 #include "supervisor/process_private.h"
+#include "core/base/log.h"
 #include "supervisor/cgroup.h"
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #define SWEEP_FIRST_MS 5
 #define SWEEP_LAST_MS 200
+#define MAX_DENIED 20 /* rounds after which what may not be killed (sudo) is let be */
 
 static bool is_job(const struct processes *all, pid_t pid)
 {
@@ -64,11 +67,15 @@ static size_t round_of(struct processes *all)
 		spared[i] = is_spared(all, &t, spared, i);
 		if (spared[i])
 			continue;
+		if (tree_signal(p, SIGKILL) == -EPERM && all->sweep_rounds >= MAX_DENIED) {
+			log_warn("event=job_left pid=%d name=\"%s\" reason=\"it is another user's\"", p->pid, p->name);
+			continue;
+		}
 		left++;
-		tree_signal(p, SIGKILL);
 		if (p->parent == getpid() && waitpid(p->pid, NULL, WNOHANG) == p->pid)
 			left--;
 	}
+	all->sweep_rounds++;
 	return spared ? left : 1;
 }
 
@@ -104,5 +111,6 @@ static void sweep_turn(uv_timer_t *timer)
 void process_sweep(struct processes *all)
 {
 	all->sweep_ms = SWEEP_FIRST_MS;
+	all->sweep_rounds = 0;
 	uv_timer_start(&all->sweep, sweep_turn, 0, 0);
 }

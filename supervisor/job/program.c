@@ -108,7 +108,8 @@ static void execute(char **argv)
 		snprintf(file, sizeof(file), "%.*s%s%s", len, path, len ? "/" : "", argv[0]);
 		path += len;
 		execute_file(file, argv);
-		denied = denied || errno == EACCES;
+		/* not for a folder that may not be entered: a PATH of another user's has some */
+		denied = denied || (errno == EACCES && access(file, F_OK) == 0);
 		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 			return;
 	}
