@@ -106,7 +106,7 @@ static void refuse(struct config_watch *w, const char *format, ...)
 	buf_vprintf(&text, format, args);
 	va_end(args);
 	if (w->ran)
-		buf_puts(&text, "; what was there before stays in force");
+		buf_puts(&text, " (what was there before stays in force)");
 	forget(w);
 	w->error = buf_take(&text);
 	if (w->error)
