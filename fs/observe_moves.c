@@ -135,7 +135,7 @@ void moves_end(uint64_t id, bool failed)
 	note_free(undone);
 }
 
-static int ask_locked(const char *path, uint64_t *id, enum moved *answer, struct buf *origin)
+static int ask_locked(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin)
 {
 	*answer = MOVED_NOT;
 	for (const struct noted *n = newest; n; n = n->older) {
@@ -146,6 +146,8 @@ static int ask_locked(const char *path, uint64_t *id, enum moved *answer, struct
 		if (m->id >= *id || (!here && !away))
 			continue;
 		*id = m->id;
+		if (tick)
+			*tick = m->tick;
 		if (away || m->exchange) {
 			*answer = MOVED_AWAY;
 			return 0;
@@ -157,7 +159,7 @@ static int ask_locked(const char *path, uint64_t *id, enum moved *answer, struct
 	return 0;
 }
 
-int moves_ask(const char *path, uint64_t *id, enum moved *answer, struct buf *origin)
+int moves_ask(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin)
 {
 	int r;
 
@@ -165,7 +167,7 @@ int moves_ask(const char *path, uint64_t *id, enum moved *answer, struct buf *or
 	if (!count)
 		return 0;
 	pthread_mutex_lock(&lock);
-	r = ask_locked(path, id, answer, origin);
+	r = ask_locked(path, id, answer, tick, origin);
 	pthread_mutex_unlock(&lock);
 	return r;
 }
@@ -184,18 +186,16 @@ static int copy(const struct move *from, struct move *to)
 
 int moves_next(struct move *out)
 {
-	const struct noted *oldest = NULL;
+	const struct noted *n;
 	int r = -ENOENT;
 
 	if (!count)
 		return r;
 	pthread_mutex_lock(&lock);
-	for (const struct noted *n = newest; n; n = n->older) {
-		if (n->over)
-			oldest = n;
-	}
-	if (oldest)
-		r = copy(&oldest->m, out);
+	for (n = newest; n && !n->over; n = n->older)
+		;
+	if (n)
+		r = copy(&n->m, out);
 	pthread_mutex_unlock(&lock);
 	return r;
 }

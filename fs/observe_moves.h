@@ -37,11 +37,11 @@ enum moved {
 
 /*
  * What the newest move with an id below *id says of the path; *id becomes its id. HERE: *origin is the
- * path that it had before that move. 0 or -ENOMEM
+ * path that it had before that move. tick: the move's, may be NULL. 0 or -ENOMEM
  */
-int moves_ask(const char *path, uint64_t *id, enum moved *answer, struct buf *origin);
+int moves_ask(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin);
 
-/* The oldest move whose request is over, copied. -ENOENT: none; -ENOMEM */
+/* The newest move whose request is over, copied. -ENOENT: none; -ENOMEM */
 int moves_next(struct move *out);
 /* Does a move that has not been walked stand behind this mark? Then it is not to be published yet. */
 bool moves_wait_for(uint32_t mark, tick_t first);

@@ -45,6 +45,15 @@ static int add_one(struct observed *o, const char *path, unsigned touch, enum pa
 	return r;
 }
 
+/* A request since the move has marked the path already: what it had is known from then. */
+static bool marked_since(const char *path, tick_t move)
+{
+	uint32_t mark = journal_mark_of(observe_journal(), path);
+	struct mark m;
+
+	return mark && journal_mark(observe_journal(), mark, &m) && m.first > move;
+}
+
 /*
  * Below a directory that has moved in this batch, what is found now was elsewhere at its start: the
  * path there gets a mark too, for it has lost what it had.
@@ -56,10 +65,11 @@ static int add_origins(struct observed *o, enum path_role role, bool exists)
 
 	for (;;) {
 		size_t last = o->count - 1;
+		tick_t tick = 0;
 		enum moved moved;
-		int r = moves_ask(observed_path(o, last), &move, &moved, &origin);
+		int r = moves_ask(observed_path(o, last), &move, &moved, &tick, &origin);
 
-		if (r < 0 || moved == MOVED_NOT)
+		if (r < 0 || moved == MOVED_NOT || marked_since(observed_path(o, last), tick))
 			return r;
 		o->paths[last].was = moved == MOVED_HERE ? WAS_ABSENT : WAS_UNKNOWN;
 		if (moved == MOVED_AWAY || !exists)

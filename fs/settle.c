@@ -101,10 +101,18 @@ tick_t settle_done(void)
 
 /* ---- a round ---- */
 
-static void round_done(struct round *r)
+static void list_done(struct round *r)
 {
 	free(r->marks);
 	free(r->b.marks);
+	r->marks = NULL;
+	r->b.marks = NULL;
+	r->b.count = 0;
+}
+
+static void round_done(struct round *r)
+{
+	list_done(r);
 	look_done(&r->look);
 }
 
@@ -123,7 +131,6 @@ static int list(struct round *r)
 	tick_t hurry = settle.hurry;
 	int e;
 
-	tree_expand(settle.journal, settle.root_fd);
 	r->upto = journal_tick(settle.journal);
 	e = journal_marks(settle.journal, r->upto, &r->marks, &count, &in_flight);
 	if (e < 0)
@@ -146,6 +153,15 @@ static int list(struct round *r)
 		r->b.git |= strcmp(m->writer.command, "git") == 0;
 	}
 	return 0;
+}
+
+/* What lies below directories that have moved comes in only now: they may have moved back until now. */
+static int list_whole(struct round *r)
+{
+	if (!tree_expand(settle.journal, settle.root_fd))
+		return 0;
+	list_done(r);
+	return list(r);
 }
 
 static bool mark_lives(uint32_t mark, tick_t first, void *arg)
@@ -293,6 +309,8 @@ static int64_t look_once(struct round *r)
 		return INT64_MAX;
 	if (!rules_worth_a_look(&r->b))
 		return r->b.until_ns;
+	if (list_whole(r) < 0)
+		return r->b.now_ns + BACK_OFF_LAST_NS;
 	look_around(&r->look, &r->b, r->marks, settle.journal, settle.root_fd, settle.dev);
 	if (rules_decide(&r->b)) {
 		leave_over(r);
@@ -331,29 +349,18 @@ static void wait_until(int64_t until, const struct look *l)
 }
 
 /* True: requests still come one upon the other, and no cap is near; no need to look at the marks. */
-static bool is_busy(int64_t first_ns, int64_t *until)
+static bool is_busy(int64_t cap_at_ns, int64_t *until)
 {
 	int64_t last = atomic_load_explicit(&settle.last_ns, memory_order_relaxed);
 	int64_t now = now_ns();
 
 	*until = last + settle.quiet_ns;
-	return first_ns && now < *until && now - first_ns < settle.cap_ns && settle.hurry <= settle.hurry_told && !settle.stop;
-}
-
-static int64_t first_waiting(const struct round *r)
-{
-	int64_t first = 0;
-
-	for (size_t i = 0; i < r->b.count; i++) {
-		if (!first || r->b.marks[i].first_ns < first)
-			first = r->b.marks[i].first_ns;
-	}
-	return first;
+	return now < *until && *until < cap_at_ns && settle.hurry <= settle.hurry_told && !settle.stop;
 }
 
 static void *run(void *arg)
 {
-	int64_t first_ns = 0;
+	int64_t cap_at_ns = 0;
 	bool over = false;
 
 	prctl(PR_SET_NAME, "settle");
@@ -364,7 +371,7 @@ static void *run(void *arg)
 		int64_t until;
 		bool stop = settle.stop;
 
-		if (is_busy(first_ns, &until)) {
+		if (is_busy(cap_at_ns, &until)) {
 			wait_until(until, &r.look);
 			continue;
 		}
@@ -372,7 +379,7 @@ static void *run(void *arg)
 			settle_hurry(UINT64_MAX);
 		until = look_once(&r);
 		over = stop && (!r.b.count || r.in_flight);
-		first_ns = first_waiting(&r);
+		cap_at_ns = r.b.count ? r.b.cap_at_ns : 0;
 		/* idle, or waiting for a request's end: that wakes us; else only time, and who hurries */
 		settle.asleep = until == INT64_MAX || r.in_flight;
 		if (settle.asleep && settle.activity != activity)

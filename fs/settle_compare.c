@@ -105,13 +105,17 @@ static uint64_t size_of(int fd, uint64_t limit)
 /* The path is back, so what it was is worth reading. */
 static void before_from_held(const struct mark *m, struct compared *out)
 {
-	uint64_t limit;
+	uint64_t limit, size;
 	AUTO_FD fd = -1;
 
 	if (m->before != BEFORE_HELD || out->after.kind != STATE_FILE)
 		return;
 	fd = hold_get(m->index, m->first, &limit);
-	if (fd >= 0 && size_of(fd, limit) == out->stamp.size)
+	if (fd < 0)
+		return;
+	size = size_of(fd, limit);
+	/* of another size it has changed; small ones are read all the same, for who asks what was there */
+	if (size == out->stamp.size || size <= UNASKED_MOST)
 		out->before = state_hashed(m->state, fd, limit, deadline());
 }
 
@@ -129,8 +133,8 @@ void compare(int root_fd, const struct mark *m, const char *path, struct compare
 	*out = (struct compared){ .before = m->state, .reason = CHANGE_REAL };
 	if (m->before == BEFORE_PENDING)
 		out->before = state_unknown();
-	if (touches_only(m, TOUCH_ATTR) && !content_is_known(m)) {
-		/* never a change of state: not worth reading the file for */
+	if (touches_only(m, TOUCH_ATTR) && !content_is_known(m) && m->state.kind != STATE_ABSENT) {
+		/* never a change of state, unless its directory has moved here: not worth reading the file for */
 		out->after = out->before;
 		out->reason = CHANGE_ONLY_TIMES;
 		return;

@@ -52,20 +52,22 @@ static bool is_quiet(const struct rule_batch *b, const struct overall *o)
 	return !o->in_flight && b->now_ns - o->last_ns >= quiet_of(b);
 }
 
-/* Half a checkout is of no use to anybody. */
-static int64_t cap_of(const struct rule_batch *b)
-{
-	return b->git || b->locked ? PATIENCE * b->cap_ns : b->cap_ns;
-}
-
-static bool is_capped(const struct rule_batch *b, const struct overall *o)
-{
-	return o->count && b->now_ns - o->first_ns >= cap_of(b);
-}
-
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/*
+ * Half a checkout, or half of what a tool makes, is of no use to anybody: while it goes on writing,
+ * the cap is one on its pauses.
+ */
+static int64_t cap_at(const struct rule_batch *b, const struct overall *o)
+{
+	if (!o->count)
+		return INT64_MAX;
+	if (b->git || b->locked || b->tool)
+		return earlier(o->last_ns + b->cap_ns, o->first_ns + PATIENCE * b->cap_ns);
+	return o->first_ns + b->cap_ns;
 }
 
 /* of those that were left over: when the first of them may be due */
@@ -87,13 +89,10 @@ bool rules_worth_a_look(struct rule_batch *b)
 	struct overall o = look_over(b);
 	int64_t left_over = next_left_over(b);
 
-	b->until_ns = left_over;
-	if (any_hurried(b))
+	b->cap_at_ns = cap_at(b, &o);
+	b->until_ns = earlier(left_over, b->cap_at_ns);
+	if (any_hurried(b) || b->now_ns >= b->cap_at_ns || (o.count && is_quiet(b, &o)))
 		return true;
-	if (o.count && (is_quiet(b, &o) || is_capped(b, &o)))
-		return true;
-	if (o.count)
-		b->until_ns = earlier(b->until_ns, o.first_ns + cap_of(b));
 	if (o.count && !o.in_flight)
 		b->until_ns = earlier(b->until_ns, o.last_ns + quiet_of(b));
 	return left_over <= b->now_ns;
@@ -126,7 +125,8 @@ size_t rules_decide(struct rule_batch *b)
 	bool over = o.count && is_quiet(b, &o) && !b->locked && !b->tool && !any_open(b);
 	size_t n = 0;
 
-	b->capped = is_capped(b, &o);
+	b->cap_at_ns = cap_at(b, &o);
+	b->capped = b->now_ns >= b->cap_at_ns;
 	for (size_t i = 0; i < b->count; i++) {
 		struct rule_mark *m = &b->marks[i];
 
@@ -140,7 +140,7 @@ size_t rules_decide(struct rule_batch *b)
 		n += m->verdict != VERDICT_WAIT;
 	}
 	b->until_ns = next_left_over(b);
-	if (o.count && !b->capped)
-		b->until_ns = earlier(b->until_ns, o.first_ns + cap_of(b));
+	if (!b->capped)
+		b->until_ns = earlier(b->until_ns, b->cap_at_ns);
 	return n;
 }

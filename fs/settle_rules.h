@@ -23,11 +23,12 @@ struct rule_batch {
 	int64_t now_ns, quiet_ns, cap_ns;
 	struct rule_mark *marks;
 	size_t count;
-	bool git;    /* git has written in it: it goes on as long as one after the other does, within reason */
+	bool git;    /* git has written in it */
 	bool locked; /* a git index.lock stands */
 	bool tool;   /* a short-lived writer still runs, or one that cannot be looked into has just written */
 	int64_t until_ns; /* out: when to look again at the latest; INT64_MAX: when something happens */
-	bool capped;	  /* out: it has to end now, whatever still goes on */
+	int64_t cap_at_ns; /* out: when it has to end, whatever still goes on, by what is known now */
+	bool capped;	   /* out: that is now */
 };
 
 /*

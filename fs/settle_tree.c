@@ -55,6 +55,16 @@ static bool made_since(struct walk *w, struct state *before)
 	return now && !then && journal_mark(w->journal, now, &m) && m.first > w->move->tick;
 }
 
+/* It had come to the old place only by an earlier move, which is not walked yet: at the batch's start it was not there. */
+static bool came_before(const struct walk *w)
+{
+	AUTO_BUF origin = { 0 };
+	uint64_t id = w->move->id;
+	enum moved moved;
+
+	return moves_ask(w->old_path.data, &id, &moved, NULL, &origin) == 0 && moved == MOVED_HERE;
+}
+
 static int mark_entry(struct walk *w, const char *rel, struct state s, bool *made)
 {
 	struct state absent = state_absent();
@@ -66,6 +76,8 @@ static int mark_entry(struct walk *w, const char *rel, struct state s, bool *mad
 	if (path_join(&w->old_path, w->move->old_path, rel) < 0 || path_join(&w->new_path, w->move->new_path, rel) < 0)
 		return -ENOMEM;
 	*made = made_since(w, &s);
+	if (came_before(w))
+		s = absent;
 	if (!*made)
 		r = journal_mark_like(w->journal, w->move->old_mark, w->old_path.data, &s, &mark);
 	/* exchanged: the other directory's walk may have found out already what was here */
@@ -137,17 +149,21 @@ static void walk(struct journal *j, int root_fd, const struct move *m)
 	buf_done(&w.new_path);
 }
 
-void tree_expand(struct journal *j, int root_fd)
+bool tree_expand(struct journal *j, int root_fd)
 {
 	struct move m;
+	bool any = false;
 
 	pthread_mutex_lock(&one_at_a_time);
+	/* the newest first: what it says of older places, those that came before have yet to say */
 	while (moves_next(&m) == 0) {
 		walk(j, root_fd, &m);
 		moves_drop(m.id);
 		move_done(&m);
+		any = true;
 	}
 	pthread_mutex_unlock(&one_at_a_time);
+	return any;
 }
 
 bool tree_incomplete(void)

@@ -2,7 +2,7 @@
 #pragma once
 #include "core/journal.h"
 
-/* Walks what has moved and has not been walked. */
-void tree_expand(struct journal *j, int root_fd);
+/* Walks what has moved and has not been walked. True: there was something, and there are more marks than before. */
+bool tree_expand(struct journal *j, int root_fd);
 /* Something could not be walked (too many, too deep, no room) since the last call: all paths may have changed. */
 bool tree_incomplete(void);
