@@ -11,11 +11,19 @@ struct item {
 	uint32_t zero;
 };
 
-static uint64_t region[64 * sizeof(struct item) / 8];
+#define SIZE (64 * sizeof(struct item))
+
+static void *region; /* allocated: it holds items of several types */
 
 static int clear(void **unused)
 {
-	memset(region, 0, sizeof(region));
+	region = calloc(1, SIZE);
+	return region ? 0 : -1;
+}
+
+static int release(void **unused)
+{
+	free(region);
 	return 0;
 }
 
@@ -23,7 +31,7 @@ static struct slab open_slab(void)
 {
 	struct slab s;
 
-	assert_int_equal(slab_open(&s, region, sizeof(region), sizeof(struct item), offsetof(struct item, used)), 0);
+	assert_int_equal(slab_open(&s, region, SIZE, sizeof(struct item), offsetof(struct item, used)), 0);
 	return s;
 }
 
@@ -102,7 +110,7 @@ static void test_used_word_first(void **unused)
 	struct slab s;
 	uint32_t a, b;
 
-	assert_int_equal(slab_open(&s, region, sizeof(region), 16, 0), 0);
+	assert_int_equal(slab_open(&s, region, SIZE, 16, 0), 0);
 	a = slab_alloc(&s);
 	slab_publish(&s, a);
 	b = slab_alloc(&s);
@@ -118,14 +126,14 @@ static void test_sizes_that_cannot_be(void **unused)
 {
 	struct slab s;
 
-	assert_int_equal(slab_open(&s, region, sizeof(region), 4, 0), -EINVAL);
-	assert_int_equal(slab_open(&s, region, sizeof(region), 12, 0), -EINVAL);
-	assert_int_equal(slab_open(&s, region, sizeof(region), 16, 16), -EINVAL);
-	assert_int_equal(slab_open(&s, region, sizeof(region), 16, 2), -EINVAL);
+	assert_int_equal(slab_open(&s, region, SIZE, 4, 0), -EINVAL);
+	assert_int_equal(slab_open(&s, region, SIZE, 12, 0), -EINVAL);
+	assert_int_equal(slab_open(&s, region, SIZE, 16, 16), -EINVAL);
+	assert_int_equal(slab_open(&s, region, SIZE, 16, 2), -EINVAL);
 	assert_int_equal(slab_open(&s, region, 16, 16, 0), -EINVAL);
 	assert_int_equal(slab_open(&s, (char *)region + 4, 1000, 16, 0), -EINVAL);
 	*(uint32_t *)region = 1000; /* more items than there is room for */
-	assert_int_equal(slab_open(&s, region, sizeof(region), 16, 0), -EINVAL);
+	assert_int_equal(slab_open(&s, region, SIZE, 16, 0), -EINVAL);
 }
 
 /* A region of a gigabyte costs what its items cost. */
@@ -149,7 +157,7 @@ static void test_touches_no_more_than_needed(void **unused)
 	munmap(big, size);
 }
 
-#define T(f) cmocka_unit_test_setup(f, clear)
+#define T(f) cmocka_unit_test_setup_teardown(f, clear, release)
 
 int main(void)
 {
