@@ -28,11 +28,16 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void become_program(char *const argv[], const char *dir, int in, int out)
+static void become_program(char *const argv[], const char *dir, int in, int out, pid_t parent)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	sigset_t none;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
 	/* what git says in error is asked for on the output, where it belongs to the answer */
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 || chdir(dir))
@@ -43,6 +48,7 @@ static void become_program(char *const argv[], const char *dir, int in, int out)
 
 static int start(struct child *c, char *const argv[], const char *dir)
 {
+	pid_t parent = getpid();
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC))
@@ -54,7 +60,7 @@ static int start(struct child *c, char *const argv[], const char *dir)
 	}
 	c->pid = fork();
 	if (c->pid == 0)
-		become_program(argv, dir, in[0], out[1]);
+		become_program(argv, dir, in[0], out[1], parent);
 	close(in[0]);
 	close(out[1]);
 	c->in = in[1];

@@ -4,7 +4,10 @@
 #include "fs/git/verdict.h"
 #include "fs/git/wire.h"
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 struct service {
 	int socket;
@@ -116,11 +119,39 @@ static int answer_next(struct service *s, struct buf *in)
 	return r < 0 ? r : 1;
 }
 
-static int read_more(int fd, struct buf *in)
-{
-	char text[16384];
-	ssize_t n = read(fd, text, sizeof(text));
+static volatile sig_atomic_t told_to_end;
 
+static void on_term(int number)
+{
+	told_to_end = 1;
+}
+
+/*
+ * SIGTERM is heard only while there is nothing to answer: the program git that an answer needs would be
+ * left behind otherwise, and whoever waits for the end of the mount wants all of it to be gone.
+ */
+static void listen_for_term(sigset_t *outside)
+{
+	const struct sigaction action = { .sa_handler = on_term };
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, outside);
+	sigdelset(outside, SIGTERM);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* 1: there is more, 0: nobody is there any more, -errno */
+static int read_more(int fd, struct buf *in, const sigset_t *outside)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char text[16384];
+	ssize_t n;
+
+	if (ppoll(&p, 1, NULL, outside) < 0)
+		return errno != EINTR ? -errno : !told_to_end;
+	n = read(fd, text, sizeof(text));
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
 	if (n == 0)
@@ -132,12 +163,14 @@ int serve(int socket, const char *root)
 {
 	struct service s = { .socket = socket };
 	AUTO_BUF in = { 0 };
+	sigset_t outside;
 	int r = forest_init(&s.forest, root);
 
+	listen_for_term(&outside);
 	while (r >= 0) {
 		r = answer_next(&s, &in);
 		if (r == 0)
-			r = read_more(socket, &in) ?: -EPIPE;
+			r = read_more(socket, &in, &outside) ?: -EPIPE;
 	}
 	forest_done(&s.forest);
 	if (r != -EPIPE && r != -ECONNRESET)

@@ -66,10 +66,17 @@ class Helper:
         self.answers = ours.makefile("rb")
         ours.settimeout(30)
 
-    def ask(self, word, *args):
+    def send(self, word, *args):
         message = b"\0".join([word.encode(), *map(os.fsencode, args)])
         self.socket.sendall(b"%d\n" % len(message) + message)
-        return self.answers.read(int(self.answers.readline()))
+
+    def receive(self):
+        """b"" also when it has hung up."""
+        return self.answers.read(int(self.answers.readline() or 0))
+
+    def ask(self, word, *args):
+        self.send(word, *args)
+        return self.receive()
 
     def ignored(self, *paths):
         """The verdicts as a string of 0 and 1."""

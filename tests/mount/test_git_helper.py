@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 
@@ -368,6 +369,26 @@ def test_hangs_up_when_we_do(tree, helper):
     h = helper(tree.src)
     assert h.ask("reload") == b""
     assert h.end() == 0
+
+
+def test_ends_when_told_to(tree):
+    h = Helper(tree.src)
+    assert h.ask("reload") == b""
+    h.process.send_signal(signal.SIGTERM)
+    assert h.process.wait(30) == 0
+    h.end()
+
+
+def test_answers_before_it_ends(tree):
+    repository(tree.src)
+    write(tree.src / ".gitignore", "*.o\n")
+    h = Helper(tree.src)
+    h.ask("reload")  # it runs
+    h.send("ignored", *[f"{n}.o" for n in range(1000)])
+    h.process.send_signal(signal.SIGTERM)
+    assert h.receive() == b"1" * 1000
+    assert h.process.wait(30) == 0
+    h.end()
 
 
 def test_holds_nothing_of_who_started_it(tree, helper):
