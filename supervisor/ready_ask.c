@@ -10,26 +10,50 @@
 
 #define MAX_OTHERS 10 /* times that others may take the request before they are believed */
 
-/* "every address" is reached by the loopback one */
-static void make_reachable(struct sockaddr_storage *address)
+static void set_loopback(struct ready *r, bool second, int port)
 {
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-	struct sockaddr_in *in = (struct sockaddr_in *)address;
+	AUTO_BUF error = { 0 };
+	char text[32];
 
-	if (address->ss_family == AF_INET && in->sin_addr.s_addr == htonl(INADDR_ANY))
-		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr))
-		in6->sin6_addr = in6addr_loopback;
+	r->second = second;
+	snprintf(text, sizeof(text), "%s:%d", second ? "[::1]" : "127.0.0.1", port);
+	sockets_parse(text, NULL, &r->address, &r->len, &error);
 }
 
-static bool is_held(const struct ready *r, const struct sockaddr_storage *address, socklen_t len)
+static int port_of(const struct sockaddr_storage *address)
+{
+	/* both kinds have it in the same place */
+	return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+/* "Every address" is reached by a loopback one: by IPv4's where it goes, for IPv6 may be there and switched off. */
+static void make_reachable(struct ready *r)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&r->address;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&r->address;
+
+	r->any = (r->address.ss_family == AF_INET && in->sin_addr.s_addr == htonl(INADDR_ANY)) ||
+		 (r->address.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
+	if (r->any)
+		set_loopback(r, false, port_of(&r->address));
+}
+
+/* By its port alone: a held socket of every address answers at each of them. */
+static bool is_held(const struct ready *r)
 {
 	AUTO_BUF text = { 0 };
 
-	sockets_print(address, len, &text);
-	for (size_t i = 0; r->o.sockets && i < sockets_count(r->o.sockets); i++)
+	sockets_print(&r->address, r->len, &text);
+	for (size_t i = 0; r->o.sockets && i < sockets_count(r->o.sockets); i++) {
+		struct sockaddr_storage held = { 0 };
+		socklen_t len = sizeof(held);
+
 		if (strcmp(sockets_address(r->o.sockets, i), buf_str(&text)) == 0)
 			return true;
+		if (r->address.ss_family != AF_UNIX && !getsockname(sockets_fd(r->o.sockets, i), (struct sockaddr *)&held, &len) &&
+		    held.ss_family != AF_UNIX && port_of(&held) == port_of(&r->address))
+			return true;
+	}
 	return false;
 }
 
@@ -37,37 +61,30 @@ static bool is_held(const struct ready *r, const struct sockaddr_storage *addres
 int ready_choose_address(struct ready *r, struct buf *error)
 {
 	const struct config_ready *how = r->o.how;
-	char port[16];
 	int result = 0;
 
 	if (how->kind == CONFIG_READY_TCP && how->text) {
 		result = sockets_parse(how->text, NULL, &r->address, &r->len, error);
 		if (result == 0)
-			r->held = is_held(r, &r->address, r->len);
+			r->held = is_held(r);
 	} else if (r->o.sockets && sockets_count(r->o.sockets)) {
 		r->held = true;
 		r->len = sizeof(r->address);
 		if (getsockname(sockets_fd(r->o.sockets, 0), (struct sockaddr *)&r->address, &r->len))
 			result = -errno;
 	} else if (r->o.port) {
-		snprintf(port, sizeof(port), "localhost:%d", r->o.port);
-		result = sockets_parse(port, NULL, &r->address, &r->len, error);
+		set_loopback(r, false, r->o.port);
+		r->any = true;
+		return 0;
 	}
-	make_reachable(&r->address);
+	make_reachable(r);
 	return result;
 }
 
-/* a server on `port:` may have bound either loopback address */
 static void other_loopback(struct ready *r)
 {
-	char text[32];
-	AUTO_BUF error = { 0 };
-
-	if (r->held || !r->o.port || (r->o.how->kind == CONFIG_READY_TCP && r->o.how->text))
-		return;
-	r->second = !r->second;
-	snprintf(text, sizeof(text), "%s:%d", r->second ? "[::1]" : "127.0.0.1", r->o.port);
-	sockets_parse(text, NULL, &r->address, &r->len, &error);
+	if (r->any)
+		set_loopback(r, !r->second, port_of(&r->address));
 }
 
 static void asked(struct ready *r, int status)
@@ -159,7 +176,7 @@ static void look_for_address(struct ready *r)
 	}
 	r->address = l.address;
 	r->len = l.len;
-	make_reachable(&r->address);
+	make_reachable(r);
 	ask(r);
 }
 

@@ -98,10 +98,15 @@ struct choice {
 	struct look *out;
 };
 
+static bool is_inet(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET || address->ss_family == AF_INET6;
+}
+
 static int port_of(const struct sockaddr_storage *address)
 {
 	/* both kinds have it in the same place */
-	return address->ss_family == AF_UNIX ? 0 : ntohs(((const struct sockaddr_in *)address)->sin_port);
+	return is_inet(address) ? ntohs(((const struct sockaddr_in *)address)->sin_port) : 0;
 }
 
 static int choose(const struct net_socket *n, void *arg)
@@ -111,7 +116,7 @@ static int choose(const struct net_socket *n, void *arg)
 
 	if (!n->listening || (c->held && sockets_has_inode(c->held, n->inode)))
 		return 0;
-	if (n->local.ss_family == AF_UNIX ? !c->local : c->port && port_of(&n->local) != c->port)
+	if (!is_inet(&n->local) ? !c->local || n->local.ss_family != AF_UNIX : c->port && port_of(&n->local) != c->port)
 		return 0;
 	/* `node --inspect` opens it before the program has begun */
 	if (!c->port && port_of(&n->local) == NODE_DEBUG_PORT)
@@ -182,7 +187,7 @@ static int is_connection(const struct net_socket *n, void *arg)
 {
 	struct connection *c = arg;
 
-	if (n->listening || n->local.ss_family == AF_UNIX || !same_address(&n->local, c->server) ||
+	if (n->listening || !is_inet(&n->local) || !same_address(&n->local, c->server) ||
 	    !same_address(&n->peer, c->client))
 		return 0;
 	c->inode = n->inode;

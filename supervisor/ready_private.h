@@ -33,7 +33,8 @@ struct ready {
 
 	struct sockaddr_storage address; /* TCP, HTTP: what is asked; len 0: not known yet */
 	socklen_t len;
-	bool held, second; /* it is a held socket; second: the other loopback address's turn */
+	bool held;	   /* it is a held socket */
+	bool any, second;  /* of every address; then by which loopback one it is asked: IPv4's, or the second */
 	struct probe *probe;
 	int others; /* PROBE_OTHER in a row */
 };

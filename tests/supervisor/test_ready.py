@@ -184,6 +184,24 @@ def test_http_takes_a_redirection(driver):
     d.end()
 
 
+def test_http_of_every_address(driver):
+    d = driver("--ready", "http:/x", "--listen", ":0", "--stay", "--", *SERVER)
+    port = d.wait(r"listen \[::\]:(\d+)|listen 0.0.0.0:(\d+)")
+    d.wait(f"ready 0 GET /x on 127.0.0.1:{port[1] or port[2]} answered 200")
+    d.end()
+
+
+def test_tcp_with_an_address_that_a_held_socket_answers(driver, test):
+    """tcp: names one address, hrfs holds them all: connecting would always succeed."""
+    port = free_port()
+    d = driver(
+        *("--ready", f"tcp:127.0.0.1:{port}", "--timeout", "300", "--listen", f":{port}", "--stay"),
+        *("--", *SERVER, gate(test)),
+    )
+    d.wait("unready 0 nothing listened; last: it has the socket that hrfs holds")
+    d.end()
+
+
 def test_http_over_a_unix_socket(driver, test):
     d = driver("--ready", "http:/x", "--listen", f"unix:{test.dir}/s", "--stay", "--", *SERVER)
     d.wait(f"ready 0 GET /x on unix:{test.dir}/s answered 200")
