@@ -2,11 +2,7 @@
 #include "cli/mounting.h"
 #include "cli/say.h"
 #include "cli/services.h"
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
 
 struct request {
 	bool as_json, foreground, no_services;
@@ -70,20 +66,6 @@ static void say_services(const json_t *services, const char *source)
 		printf("started: %s (hrfs log -f shows what they say)\n", names.data);
 }
 
-/* The daemon has the terminal: its end is the command's. */
-static int stay(pid_t keeper)
-{
-	int status;
-
-	signal(SIGINT, SIG_IGN); /* it gets them too, and takes the mount away */
-	signal(SIGQUIT, SIG_IGN);
-	while (waitpid(keeper, &status, 0) < 0) {
-		if (errno != EINTR)
-			return CLI_FAILED;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
-}
-
 static int mount_it(struct mounting *m, const struct request *q)
 {
 	AUTO_MOUNTED done = { 0 };
@@ -101,7 +83,7 @@ static int mount_it(struct mounting *m, const struct request *q)
 		say_services(services, done.place.source);
 	json_decref(services);
 	fflush(stdout);
-	return q->foreground ? stay(done.pid) : r;
+	return q->foreground ? mounting_stay(&done) : r;
 }
 
 static int run_mount(int argc, char **argv)

@@ -188,7 +188,7 @@ static void print_mount(const json_t *m)
 	print_path(m, "mountpoint");
 	printf("%s  ", say_style(SAY_PLAIN));
 	print_state(text(m, "state"), 0);
-	if (seconds && say_duration(&uptime, json_integer_value(seconds) * 1000) == 0)
+	if (json_integer_value(seconds) > 0 && say_duration(&uptime, json_integer_value(seconds) * 1000) == 0)
 		printf(" for %s", buf_str(&uptime));
 	printf(", from ");
 	print_path(m, "source");
@@ -228,7 +228,8 @@ static void print_details(const json_t *m)
 	printf("  %-12s %s\n", "outside", json_is_true(json_object_get(m, "exact")) ?
 						  "changes behind the mount are seen" :
 						  "changes behind the mount are not watched");
-	printf("  %-12s %s\n", "git", text(json_object_get(m, "git"), "helper"));
+	if (*text(json_object_get(m, "git"), "helper"))
+		printf("  %-12s %s\n", "git", text(json_object_get(m, "git"), "helper"));
 	print_number("nodes", m, "nodes");
 	print_number("changed", journal, "paths");
 	print_number("clients", m, "connections");

@@ -79,8 +79,7 @@ static int find_target(const char *path, struct target *t)
 		say_error("%s", error.len ? error.data : strerror(-(r < 0 ? r : found)));
 		return CLI_NO_MOUNT;
 	}
-	if (r < 0)
-		t->dead = probe(t->entry.mountpoint) == -ENOTCONN;
+	t->dead = probe(t->entry.mountpoint) == -ENOTCONN;
 	if (is_named(t, path))
 		return CLI_OK;
 	say_error("%s lies in the mount %s; say that: hrfs umount %s", path, t->entry.mountpoint, t->entry.mountpoint);

@@ -32,7 +32,8 @@ bool fuse_conf_parse(const char *text)
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 
-		if (is_the_word(text, len))
+		/* a last line without its newline does not count for fusermount3 either */
+		if (text[len] == '\n' && is_the_word(text, len))
 			return true;
 		text += len + (text[len] == '\n');
 	}

@@ -8,7 +8,9 @@
 #include "cli/project.h"
 #include "cli/say.h"
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define LISTED_MAX 8 /* processes that a note names */
 
@@ -154,6 +156,43 @@ static void note_outside(struct mounted *m, bool ancestors_know)
 	buf_done(&o.text);
 }
 
+static void stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGCHLD);
+}
+
+/* From before there is a daemon: it hears them by itself, and mounting_stay() passes them on to it. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	stop_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int mounting_stay(const struct mounted *m)
+{
+	sigset_t set;
+	int sig, status;
+
+	stop_signals(&set);
+	for (;;) {
+		pid_t pid = waitpid(m->pid, &status, WNOHANG);
+
+		if (pid == m->pid)
+			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
+		if (pid < 0 || sigwait(&set, &sig))
+			return CLI_FAILED;
+		if (sig != SIGCHLD)
+			kill(m->pid, SIGTERM);
+	}
+}
+
 int mounting_do(struct mounting *m, struct mounted *out)
 {
 	AUTO_BUF error = { 0 };
@@ -173,6 +212,8 @@ int mounting_do(struct mounting *m, struct mounted *out)
 		.foreground = m->foreground,
 		.lifeline = m->lifeline,
 	};
+	if (m->foreground)
+		hold_signals();
 	r = launch_daemon(&launch, &out->ready, &out->pid, &error);
 	if (r < 0)
 		return fuse_explain(r, buf_str(&error));

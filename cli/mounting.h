@@ -29,3 +29,5 @@ void mounted_done(struct mounted *m);
 int mounting_do(struct mounting *m, struct mounted *out);
 /* the socket, log, ... of the ready line; "" when it lacks */
 const char *mounted_text(const struct mounted *m, const char *key);
+/* with foreground: until the daemon ends, passing on what asks this process to end. Answers the exit code */
+int mounting_stay(const struct mounted *m);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What stat(path) answers: 0, -ENOTCONN (the mount there is dead), -errno; -ETIMEDOUT when nobody answers
+ * What statfs(path) answers, which no cache ever does: 0, -ENOTCONN (the mount there is dead), -errno; -ETIMEDOUT when nobody answers
  * in two seconds. A child process asks, so that this one never waits inside the kernel.
  */
 int probe(const char *path);

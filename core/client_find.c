@@ -1,13 +1,13 @@
 /* Finding mounts: by mountinfo and by what is written beside the sockets, never by asking a mount. */
 #include "core/base/mountinfo.h"
 #include "core/base/path.h"
+#include "core/base/proc.h"
 #include "core/client.h"
 #include "core/resolve.h"
 #include "core/rundir.h"
 #include "core/socket_address.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -116,12 +116,16 @@ static int load_from_any(const struct mountinfo_entry *e, struct client_mount *m
 	return answer;
 }
 
-/* A keeper that is in another pid namespace cannot be asked by its pid: then its socket is. */
+/*
+ * A keeper whose parent does not reap it is still there as a zombie, and its number may be another's by now.
+ * One that is in another pid namespace cannot be asked by its pid: then its socket is.
+ */
 static bool is_alive(const struct client_mount *m)
 {
+	struct proc_stat st;
 	int fd;
 
-	if (m->keeper_pid > 0 && (kill(m->keeper_pid, 0) == 0 || errno == EPERM))
+	if (m->keeper_pid > 0 && proc_stat(m->keeper_pid, &st) == 0 && st.state != 'Z' && strcmp(st.name, "hrfs-fs") == 0)
 		return true;
 	fd = socket_connect(m->socket);
 	if (fd >= 0)
