@@ -44,6 +44,11 @@ struct state journal_state_at(struct journal *j, const char *path, tick_t at, bo
 
 /* ---- since ---- */
 
+struct question {
+	tick_t since, upto;
+	bool touched; /* also what is as it was, and has been touched in between */
+};
+
 struct hit { /* a path that may have changed */
 	tick_t tick;
 	uint32_t path, serial;
@@ -115,8 +120,9 @@ static const struct state_item *published_at(struct journal *j, const struct pat
 }
 
 /* fills in everything but the path; false: it is known to be as it was */
-static bool compare(struct journal *j, const struct path_item *p, tick_t since, tick_t upto, struct change *c)
+static bool compare(struct journal *j, const struct path_item *p, const struct question *q, struct change *c)
 {
+	tick_t since = q->since, upto = q->upto;
 	const struct mark_item *m = p->mark ? mark_at(j, p->mark) : NULL;
 	const struct state_item *published = published_at(j, p, upto);
 	bool pending = m && is_pending(m, since, upto);
@@ -126,8 +132,13 @@ static bool compare(struct journal *j, const struct path_item *p, tick_t since, 
 	/* what has only begun is told with a later `since`, by its doubt */
 	if (pending && since >= m->doubt)
 		c->before = state_unknown();
-	if ((!pending && !published) || state_equal(&c->before, &now))
+	if (!pending && !published)
 		return false;
+	if (state_equal(&c->before, &now)) {
+		if (!q->touched || published->last <= since)
+			return false;
+		c->reason = CHANGE_REVERTED;
+	}
 	c->after = pending ? state_unknown() : published->state;
 	c->tick = pending ? m->last : published->last;
 	if (pending)
@@ -138,54 +149,65 @@ static bool compare(struct journal *j, const struct path_item *p, tick_t since, 
 }
 
 /* 1: *c is a change; 0: it is none; -ESTALE, -ENOMEM */
-static int change_of(struct journal *j, const struct hit *hit, tick_t since, tick_t upto, struct change *c,
+static int change_of(struct journal *j, const struct hit *hit, const struct question *q, struct change *c,
 		     struct buf *text)
 {
 	const struct path_item *p = path_at(j, hit->path);
 	int r = 0;
 
 	pthread_mutex_lock(&j->lock);
-	if (since < j->header->oldest)
+	if (q->since < j->header->oldest)
 		r = -ESTALE; /* paths were let go of meanwhile */
-	else if (p->used && p->serial == hit->serial && compare(j, p, since, upto, c))
+	else if (p->used && p->serial == hit->serial && compare(j, p, q, c))
 		r = jpath_text(j, hit->path, text) < 0 ? -ENOMEM : 1;
 	pthread_mutex_unlock(&j->lock);
 	c->path = buf_str(text);
 	return r;
 }
 
-static int begin(struct journal *j, tick_t since, tick_t *upto, struct hits *hits)
+static int begin(struct journal *j, struct question *q, struct hits *hits)
 {
 	struct journal_header *h = j->header;
 	int r = 0;
 
 	pthread_mutex_lock(&j->lock);
-	if (*upto > h->tick)
-		*upto = h->tick;
-	if (since < h->oldest || since > h->tick)
+	if (q->upto > h->tick)
+		q->upto = h->tick;
+	if (q->since < h->oldest || q->since > h->tick)
 		r = -ESTALE;
-	else if (since < *upto)
-		r = collect(j, since, *upto, hits);
-	if (r == 0 && h->answered < *upto)
-		PUBLISH(h->answered, *upto);
+	else if (q->since < q->upto)
+		r = collect(j, q->since, q->upto, hits);
+	if (r == 0 && h->answered < q->upto)
+		PUBLISH(h->answered, q->upto);
 	pthread_mutex_unlock(&j->lock);
+	return r;
+}
+
+static int answer(struct journal *j, struct question q, int (*fn)(const struct change *c, void *arg), void *arg)
+{
+	AUTO_BUF text = { 0 };
+	struct hits hits = { 0 };
+	int r = begin(j, &q, &hits);
+
+	for (size_t i = 0; r == 0 && i < hits.count; i++) {
+		struct change c;
+
+		r = change_of(j, &hits.items[i], &q, &c, &text);
+		if (r == 1)
+			r = fn(&c, arg);
+	}
+	free(hits.items);
 	return r;
 }
 
 int journal_since(struct journal *j, tick_t since, tick_t upto,
 		  int (*fn)(const struct change *c, void *arg), void *arg)
 {
-	AUTO_BUF text = { 0 };
-	struct hits hits = { 0 };
-	int r = begin(j, since, &upto, &hits);
+	return answer(j, (struct question){ .since = since, .upto = upto }, fn, arg);
+}
 
-	for (size_t i = 0; r == 0 && i < hits.count; i++) {
-		struct change c;
-
-		r = change_of(j, &hits.items[i], since, upto, &c, &text);
-		if (r == 1)
-			r = fn(&c, arg);
-	}
-	free(hits.items);
-	return r;
+int journal_touched_since(struct journal *j, tick_t since, tick_t upto,
+			  int (*fn)(const struct change *c, void *arg), void *arg)
+{
+	return answer(j, (struct question){ .since = since, .upto = upto, .touched = true }, fn, arg);
 }

@@ -104,6 +104,15 @@ static const char *since(tick_t clock)
 	return since_upto(clock, UINT64_MAX);
 }
 
+static const char *touched_since(tick_t clock, tick_t upto)
+{
+	static struct seen s;
+
+	s.text[0] = '\0';
+	assert_int_equal(journal_touched_since(J, clock, upto, see, &s), 0);
+	return s.text;
+}
+
 static char at(const char *path, tick_t clock)
 {
 	bool touched;
@@ -174,6 +183,34 @@ static void test_there_and_back(void **unused)
 	save("new", 'A', '-');
 	assert_string_equal(since(4), "");
 	assert_string_equal(since(6), "new:A-");
+}
+
+/* Whoever looked between its clock and now may have seen the other state. */
+static void test_touched_in_between(void **unused)
+{
+	uint32_t mark;
+
+	save("a", 'A', 'B'); /* 1 2 */
+	save("a", 'B', 'A'); /* 3 4 */
+	save("b", 'B', 'B'); /* 5 6: saved as it was, but perhaps emptied first */
+	assert_string_equal(since(0), "");
+	assert_string_equal(touched_since(0, 9), "a:AA b:BB");
+	assert_string_equal(touched_since(0, 2), "a:AB");
+	assert_string_equal(touched_since(2, 9), "a:BA b:BB");
+	assert_string_equal(touched_since(4, 9), "b:BB");
+	assert_string_equal(touched_since(4, 4), "");
+	assert_string_equal(touched_since(6, 9), "");
+	mark = begin_as("a", TOUCH_ATTR, 'A');
+	end(mark);
+	assert_int_equal(publish(mark, 'A', 'A'), 0);
+	mark = begin("a", 'A');
+	end_failed(mark);
+	assert_string_equal(touched_since(6, 99), "");
+	begin("a", 'A');
+	end(mark);
+	assert_string_equal(touched_since(6, 99), "a:A?");
+	assert_int_equal(publish(mark, 'A', 'A'), 0);
+	assert_string_equal(touched_since(6, 99), "a:AA");
 }
 
 static void test_unknown_equals_nothing(void **unused)
@@ -1071,6 +1108,7 @@ int main(void)
 		T(test_one_change),
 		T(test_same_content_keeps_its_doubt),
 		T(test_there_and_back),
+		T(test_touched_in_between),
 		T(test_unknown_equals_nothing),
 		T(test_oldest_first),
 		T(test_overlapping_requests),
