@@ -330,6 +330,11 @@ bool engine_is_settled(const struct engine *e)
 	return true;
 }
 
+uint64_t engine_works(const struct engine *e)
+{
+	return e->works;
+}
+
 void engine_stop(struct engine *e, int sig, bool at_once)
 {
 	if (!e->stopping)

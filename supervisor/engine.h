@@ -71,6 +71,10 @@ bool engine_is_stopped(const struct engine *e);
 /* as a shell would report it, once stopped */
 int engine_exit_status(const struct engine *e);
 
+/*
+ * How many commands have ended by themselves so far. What they wrote last may not have settled yet, and concern others.
+ */
+uint64_t engine_works(const struct engine *e);
 /* nothing is under way: every decision is made and has come to its end */
 bool engine_is_settled(const struct engine *e);
 size_t engine_count(const struct engine *e);

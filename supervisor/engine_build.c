@@ -156,6 +156,7 @@ static void on_ended(struct job *j, void *arg)
 
 	b->job = NULL;
 	b->end_wall_ms = engine_wall_ms();
+	s->engine->works++;
 	uv_timer_stop(s->timer);
 	if (b->cleaning && is_good(b) && !b->cancelled) {
 		b->cleaning = false;

@@ -259,6 +259,7 @@ static void on_ended(struct job *j, void *arg)
 		s->newcomer = NULL;
 	} else {
 		s->current = NULL;
+		s->engine->works += !g->asked;
 		s->up_ms = g->up_ms ? engine_now_ms() - g->up_ms : 0;
 		if (!g->asked)
 			s->code = g->could_not ? 127 : job_code(g->status);

@@ -131,7 +131,7 @@ struct engine {
 	bool carrying_out, paused, stopping;
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
-	unsigned settles; /* hrfs-settle calls under way */
+	uint64_t works;	 /* commands that have ended: what they wrote may concern others */
 };
 
 /* ---- engine.c ---- */

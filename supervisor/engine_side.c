@@ -154,6 +154,7 @@ static void exec_ended(struct job *j, void *arg)
 	struct side *side = &s->exec;
 
 	side->job = NULL;
+	s->engine->works++;
 	if (s->state != SERVICE_RELOADING)
 		return;
 	if (side->again) {

@@ -14,6 +14,8 @@ struct pending { /* a request that is not answered yet */
 	int64_t id;
 	/* hrfs-wait */
 	bool waits, settled, settling, cancelled;
+	uint64_t works; /* engine_works() when the settle was asked for */
+	int64_t limit_ms;
 	char *clock; /* of the settle's answer */
 	uv_timer_t *timer;
 	/* hrfs-output with follow */

@@ -33,15 +33,20 @@ static void answer(struct pending *p, bool in_time)
 	pending_done(p);
 }
 
+static void settle(struct pending *p, const char *clock);
+
 void wait_look(struct requests *r)
 {
 	struct pending *p, *next;
 
-	if (!engine_is_settled(r->o.engine))
-		return;
 	for (p = r->pending; p; p = next) {
 		next = p->next;
-		if (p->waits && p->settled)
+		if (!p->waits || !p->settled || !engine_is_settled(r->o.engine))
+			continue;
+		/* what a build has written since then may be what another service reads */
+		if (p->works != engine_works(r->o.engine))
+			settle(p, NULL);
+		else
 			answer(p, true);
 	}
 }
@@ -74,6 +79,20 @@ static void on_settled(const json_t *settled, void *arg)
 	wait_look(r);
 }
 
+static void settle(struct pending *p, const char *clock)
+{
+	struct requests *r = p->requests;
+
+	p->settled = false;
+	p->settling = true;
+	p->works = engine_works(r->o.engine);
+	if (link_settle(r->o.link, clock, p->limit_ms, on_settled, p) == 0)
+		return;
+	p->settling = false;
+	reply_error(r, p->id, "the mount's daemon is gone");
+	pending_done(p);
+}
+
 static void on_timeout(uv_timer_t *timer)
 {
 	answer(timer->data, false);
@@ -88,7 +107,7 @@ void wait_take(struct requests *r, int64_t id, const json_t *arguments)
 
 	if (!p)
 		return;
-	ms = ms < 0 ? 0 : ms > MAX_MS ? MAX_MS : ms;
+	p->limit_ms = ms < 0 ? 0 : ms > MAX_MS ? MAX_MS : ms;
 	p->waits = true;
 	p->timer = malloc(sizeof(*p->timer));
 	if (!p->timer) {
@@ -98,11 +117,6 @@ void wait_take(struct requests *r, int64_t id, const json_t *arguments)
 	}
 	uv_timer_init(r->o.loop, p->timer);
 	p->timer->data = p;
-	uv_timer_start(p->timer, on_timeout, (uint64_t)ms, 0);
-	p->settling = true;
-	if (link_settle(r->o.link, clock, ms, on_settled, p) == 0)
-		return;
-	p->settling = false;
-	reply_error(r, id, "the mount's daemon is gone");
-	pending_done(p);
+	uv_timer_start(p->timer, on_timeout, (uint64_t)p->limit_ms, 0);
+	settle(p, clock);
 }

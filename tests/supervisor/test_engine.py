@@ -224,17 +224,35 @@ def test_what_a_job_writes_never_triggers_it(supervise, free_port):
 
 def test_a_server_that_logs_into_the_tree_triggers_nobody(supervise, free_port):
     port = free_port()
-    config = held(port).replace("python3 server.py", "sh -c 'exec python3 server.py >> log 2>&1'")
-    config += "  other:\n    run: sh -c 'echo up; sleep 1000'\n    ready: delay:10ms\n"
-    s = supervise(config).ready()
-    log = s.m.path / "log"
-    pid = s.service("web")["pid"]
-    # written by the job, held open by it
-    os.kill(pid, 0)
-    s.ready()
-    assert log.exists()
+    config = held(port) + "  other:\n    run: sh -c 'echo up; exec sleep 1000'\n    ready: log:up\n"
+    server = SERVER.replace("def log_message(self, *_): pass", "def log_message(self, *_): LOG.write('asked\\n'); LOG.flush()")
+    server = server.replace("TEXT =", "LOG = open('log', 'a')\nTEXT =")
+    s = supervise(config, files={"server.py": server}).ready()
+    for i in range(3):
+        assert get(port) == (200, "one")
+        s.ready()
+    assert (s.m.path / "log").read_text().count("asked\n") >= 3
     assert s.service("web")["generation"] == 1
     assert s.service("other")["generation"] == 1
+    why = s.why("log")
+    assert "no reload of web: written last by one of its own jobs" in why
+    assert "no reload of other: a running server holds it open for writing" in why
+
+
+def test_what_one_service_builds_reloads_the_other(supervise, free_port):
+    """No list of globs says so; and only when the content has changed."""
+    port = free_port()
+    config = held(port, watch="[copy, server.py]") + "  code:\n    build: sh -c 'wc -c < text > copy'\n"
+    s = supervise(config, files={"server.py": SERVE_COPY, "copy": "-"}).ready()
+    before = s.service("web")["generation"]
+    (s.m.path / "text").write_text("longer")
+    s.ready()
+    assert get(port) == (200, "6\n")
+    assert s.service("web")["generation"] == before + 1
+    (s.m.path / "text").write_text("LONGER")
+    s.ready()
+    assert s.service("web")["generation"] == before + 1
+    assert "no reload of web: saved with the content it had" in s.why("copy")
 
 
 def test_a_change_during_a_build_builds_once_more(supervise, free_port, tree):
