@@ -20,10 +20,9 @@ bool output_colour_wanted(int fd)
 
 const char *output_stage_name(enum output_stage stage)
 {
-	static const char *const names[] = { [OUTPUT_BUILD] = "build",
-					     [OUTPUT_RUN] = "run",
-					     [OUTPUT_CHECK] = "check",
-					     [OUTPUT_RELOAD] = "reload" };
+	static const char *const names[] = {
+		[OUTPUT_BUILD] = "build", [OUTPUT_RUN] = "run", [OUTPUT_CHECK] = "check", [OUTPUT_RELOAD] = "reload"
+	};
 
 	return names[stage];
 }
@@ -142,8 +141,8 @@ static int put_prefix(const struct output_stream *s, bool colour, struct buf *ou
 		return 0;
 	return buf_printf(out, "%s%s%s%-*s%s%s|%s ", colour ? "\033[" : "", colour ? colours[s->colour] : "",
 			  colour ? "m" : "", (int)o->name_width + 1, s->service,
-			  s->stage == OUTPUT_RUN ? "" : output_stage_name(s->stage),
-			  s->stage == OUTPUT_RUN ? "" : " ", colour ? RESET : "");
+			  s->stage == OUTPUT_RUN ? "" : output_stage_name(s->stage), s->stage == OUTPUT_RUN ? "" : " ",
+			  colour ? RESET : "");
 }
 
 /* with colours each line stands for itself: what is in force goes on, and ends with it */

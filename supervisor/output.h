@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTPUT_MAX_LINES 1000	       /* kept of each stream */
-#define OUTPUT_MAX_BYTES (256 * 1024)  /* kept of each stream */
-#define OUTPUT_MAX_LINE (16 * 1024)    /* longer ones are cut into several */
+#define OUTPUT_MAX_LINES 1000	      /* kept of each stream */
+#define OUTPUT_MAX_BYTES (256 * 1024) /* kept of each stream */
+#define OUTPUT_MAX_LINE (16 * 1024)   /* longer ones are cut into several */
 
 enum output_stage { OUTPUT_BUILD, OUTPUT_RUN, OUTPUT_CHECK, OUTPUT_RELOAD };
 

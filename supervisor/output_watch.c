@@ -4,8 +4,8 @@
 struct output_watch {
 	struct output *output;
 	struct output_watch *next;
-	char *service;			    /* NULL: of all */
-	const struct output_stream *stream; /* NULL: of all of the service's */
+	char *service;						 /* NULL: of all */
+	const struct output_stream *stream;			 /* NULL: of all of the service's */
 	void (*each)(const struct output_line *line, void *arg); /* NULL: removed while watchers are called */
 	void *arg;
 };

@@ -98,7 +98,8 @@ static void tell_what_is_missing(struct process *p)
 	} else if (p->went && !p->started && !p->failed && !p->grace_end && !p->killed) {
 		p->failed = true;
 		if (p->events->failed)
-			p->events->failed(p, "hrfs-job, which starts it, was killed: save again, or hrfs reload", p->arg);
+			p->events->failed(p, "hrfs-job, which starts it, was killed: save again, or hrfs reload",
+					  p->arg);
 	}
 }
 

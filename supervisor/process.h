@@ -49,14 +49,14 @@ struct process_events {
 
 /* Everything is copied, or used during the call only, but output, sockets, terminal, events: those outlive the process. */
 struct process_options {
-	const char *job;		  /* "api/run", for messages */
-	char *const *argv;		  /* the first word is looked for in PATH of the job's environment */
-	char *const *env;		  /* on top of hrfs's own: "NAME=VALUE"; "NAME" alone removes; NULL: none */
-	const char *cwd;		  /* in the mount; NULL: hrfs's own */
-	const struct sockets *sockets;	  /* passed on from descriptor 3 with LISTEN_*; NULL: none, and LISTEN_* removed */
+	const char *job;	       /* "api/run", for messages */
+	char *const *argv;	       /* the first word is looked for in PATH of the job's environment */
+	char *const *env;	       /* on top of hrfs's own: "NAME=VALUE"; "NAME" alone removes; NULL: none */
+	const char *cwd;	       /* in the mount; NULL: hrfs's own */
+	const struct sockets *sockets; /* passed on from descriptor 3 with LISTEN_*; NULL: none, and LISTEN_* removed */
 	enum process_mode mode;
-	struct output_stream *output;	  /* where PIPE's and PTY's output goes */
-	struct terminal *terminal;	  /* TERMINAL: whose; PTY: whose size; may be NULL for the others */
+	struct output_stream *output;	     /* where PIPE's and PTY's output goes */
+	struct terminal *terminal;	     /* TERMINAL: whose; PTY: whose size; may be NULL for the others */
 	const struct process_events *events; /* each may be NULL but ended */
 	void *arg;
 };
@@ -77,8 +77,7 @@ void processes_kill_all(struct processes *all);
 #define PROCESS_GRACE_MS 5000
 
 /* 0; -errno: nothing was started, error (one line) says what failed */
-int process_new(struct processes *all, const struct process_options *options, struct process **out,
-		struct buf *error);
+int process_new(struct processes *all, const struct process_options *options, struct process **out, struct buf *error);
 void process_go(struct process *p);
 /*
  * Ask the program's process group to end by `sig` (SIGTERM…); what is left after grace_ms is killed. Once the

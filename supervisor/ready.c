@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOCAL_MS 100	   /* after which an AF_UNIX socket counts as what it serves on */
-#define LOOK_SHARE 8	   /* the next look after an eighth of the time so far … */
-#define LOOK_LAST_MS 50	   /* … at most so late in the first seconds … */
-#define LOOK_LATER_MS 250  /* … and so late after that */
+#define LOCAL_MS 100	  /* after which an AF_UNIX socket counts as what it serves on */
+#define LOOK_SHARE 8	  /* the next look after an eighth of the time so far … */
+#define LOOK_LAST_MS 50	  /* … at most so late in the first seconds … */
+#define LOOK_LATER_MS 250 /* … and so late after that */
 #define LATER_MS 5000
 
 static void look(uv_timer_t *timer);

@@ -30,10 +30,10 @@ struct sockets;
 
 struct ready_options {
 	const struct config_ready *how;
-	int64_t timeout_ms;		 /* for the kinds that must succeed */
-	int port;			 /* of `port:`; 0: none */
-	const struct sockets *sockets;	 /* held ones; NULL: none */
-	struct output_stream *output;	 /* where LOG looks, at what comes from ready_begin() on; NULL: not captured */
+	int64_t timeout_ms;	       /* for the kinds that must succeed */
+	int port;		       /* of `port:`; 0: none */
+	const struct sockets *sockets; /* held ones; NULL: none */
+	struct output_stream *output;  /* where LOG looks, at what comes from now on; NULL: not captured */
 	/*
 	 * status 0: ready, text says how ("listening on 127.0.0.1:8080", "alive for 1 s, listens nowhere");
 	 * else -ETIMEDOUT or -errno, text says what was waited for and seen last. text ends with the call.
@@ -47,8 +47,7 @@ struct ready_options {
 };
 
 /* everything is copied but how, sockets and output, which outlive it. 0; -errno, error has one line */
-int ready_new(uv_loop_t *loop, const struct ready_options *options, struct ready **out,
-	      struct buf *error);
+int ready_new(uv_loop_t *loop, const struct ready_options *options, struct ready **out, struct buf *error);
 /* adds NOTIFY_SOCKET=… where the job is to notify, or its removal. 0 or -ENOMEM */
 int ready_environment(const struct ready *r, struct strv *env);
 /* job: process_job_pid(), whose descendants are the job's processes */

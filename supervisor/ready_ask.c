@@ -50,7 +50,8 @@ static bool is_held(const struct ready *r)
 
 		if (strcmp(sockets_address(r->o.sockets, i), buf_str(&text)) == 0)
 			return true;
-		if (r->address.ss_family != AF_UNIX && !getsockname(sockets_fd(r->o.sockets, i), (struct sockaddr *)&held, &len) &&
+		if (r->address.ss_family != AF_UNIX &&
+		    !getsockname(sockets_fd(r->o.sockets, i), (struct sockaddr *)&held, &len) &&
 		    held.ss_family != AF_UNIX && port_of(&held) == port_of(&r->address))
 			return true;
 	}
@@ -99,8 +100,10 @@ static void asked(struct ready *r, int status)
 	}
 	if (status >= 200 && status < 400) {
 		if (r->others > MAX_OTHERS)
-			ready_tell(r, 0, "GET %s on %s answered %d (by another process, which takes all requests; this one accepts too)",
-			     path, buf_str(&address), status);
+			ready_tell(
+				r, 0,
+				"GET %s on %s answered %d (by another process, which takes all requests; this one accepts too)",
+				path, buf_str(&address), status);
 		else
 			ready_tell(r, 0, "GET %s on %s answered %d", path, buf_str(&address), status);
 		return;
@@ -150,8 +153,8 @@ static void look_held(struct ready *r)
 	if (look_at_job(r->job, r->o.sockets, 0, false, &l) < 0)
 		l = (struct look){ .hidden = true };
 	if (!l.serves && !(l.hidden && ready_elapsed(r) >= READY_ALIVE_MS)) {
-		ready_saw(r, l.holds ? "it has the socket that hrfs holds, but does not accept" :
-				 "it has not kept the socket that hrfs holds (LISTEN_FDS)");
+		ready_saw(r, l.holds ? "it has the socket that hrfs holds, but does not accept"
+				     : "it has not kept the socket that hrfs holds (LISTEN_FDS)");
 		ready_look_again(r);
 	} else if (r->o.how->kind == CONFIG_READY_HTTP) {
 		ask(r);

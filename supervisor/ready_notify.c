@@ -124,10 +124,9 @@ int notify_receive(int fd, pid_t job, char *text)
 	struct ucred who;
 
 	for (;;) {
-		struct msghdr m = { .msg_iov = &data,
-				    .msg_iovlen = 1,
-				    .msg_control = &control,
-				    .msg_controllen = sizeof(control) };
+		struct msghdr m = {
+			.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+		};
 		ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)

@@ -11,10 +11,10 @@
 
 struct notify_message { /* what one datagram says; strings point into it */
 	bool ready, reloading, stopping, barrier;
-	const char *status;	/* NULL: nothing of it */
-	int error;		/* ERRNO=; 0: none */
-	pid_t main_pid;		/* 0: none */
-	uint64_t extend_usec;	/* EXTEND_TIMEOUT_USEC=; 0: none */
+	const char *status;   /* NULL: nothing of it */
+	int error;	      /* ERRNO=; 0: none */
+	pid_t main_pid;	      /* 0: none */
+	uint64_t extend_usec; /* EXTEND_TIMEOUT_USEC=; 0: none */
 };
 
 /* text: NUL-terminated, is cut into lines. Unknown keys and broken values are passed over. Pure */

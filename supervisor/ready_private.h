@@ -17,7 +17,7 @@ struct ready {
 	bool begun, told; /* told: of being ready, or of what will not become so */
 	bool freed, reloading;
 	uint64_t begin_ms, end_ms; /* of uv_now(); end: of the time-out */
-	char last[READY_MAX_TEXT];	   /* what was seen last, for the time-out */
+	char last[READY_MAX_TEXT]; /* what was seen last, for the time-out */
 
 	uv_timer_t look, limit;
 	uv_poll_t notify_poll;
@@ -33,8 +33,8 @@ struct ready {
 
 	struct sockaddr_storage address; /* TCP, HTTP: what is asked; len 0: not known yet */
 	socklen_t len;
-	bool held;	   /* it is a held socket */
-	bool any, second;  /* of every address; then by which loopback one it is asked: IPv4's, or the second */
+	bool held;	  /* it is a held socket */
+	bool any, second; /* of every address; then by which loopback one it is asked: IPv4's, or the second */
 	struct probe *probe;
 	int others; /* PROBE_OTHER in a row */
 };

@@ -19,7 +19,7 @@ struct probe {
 	uv_timer_t timer; /* asks who has taken the connection; also the way of a result known at once */
 	int handles;
 	bool done, connected;
-	int result; /* known, but not told yet: of connect(), or the status while the rest is read */
+	int result;	       /* known, but not told yet: of connect(), or the status while the rest is read */
 	struct buf head, rest; /* of the request: the rest is sent once the connection is the job's */
 	char answer[64];
 	size_t answered;
@@ -97,8 +97,8 @@ static void read_answer(struct probe *p)
 {
 	char rest[4096];
 	bool head = !p->result;
-	ssize_t n = head ? recv(p->fd, p->answer + p->answered, sizeof(p->answer) - p->answered, MSG_DONTWAIT) :
-			   recv(p->fd, rest, sizeof(rest), MSG_DONTWAIT);
+	ssize_t n = head ? recv(p->fd, p->answer + p->answered, sizeof(p->answer) - p->answered, MSG_DONTWAIT)
+			 : recv(p->fd, rest, sizeof(rest), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -129,9 +129,9 @@ static void explain_bind(int r, const char *text, const struct sockaddr_storage 
 		break;
 	case -EACCES:
 		buf_printf(error, "%s may not be bound: %s", text,
-			   address->ss_family == AF_UNIX ?
-				   "its directory may not be written" :
-				   "take a port from 1024 on, or lower net.ipv4.ip_unprivileged_port_start");
+			   address->ss_family == AF_UNIX
+				   ? "its directory may not be written"
+				   : "take a port from 1024 on, or lower net.ipv4.ip_unprivileged_port_start");
 		break;
 	case -EADDRNOTAVAIL:
 		buf_printf(error, "%s: no interface of this machine has that address (ip addr lists them)", text);

@@ -20,8 +20,8 @@ struct sockets;
  * them, "" where there is none (NULL: none at all). A relative PATH is below root. 0; -errno: error has one line for people (for
  * -EADDRINUSE with the holder's pid, command and age). Nothing stays open on failure.
  */
-int sockets_open(const struct strv *addresses, const struct strv *names, const char *root,
-		 struct sockets **out, struct buf *error);
+int sockets_open(const struct strv *addresses, const struct strv *names, const char *root, struct sockets **out,
+		 struct buf *error);
 /* closes, and removes the unix paths that it made */
 void sockets_free(struct sockets *s);
 
@@ -41,8 +41,7 @@ int sockets_names(const struct sockets *s, struct buf *out);
  * May the new set take the place of the old? 1 when it has the same addresses and names in the same
  * order, so that the sockets need not be bound anew; else 0
  */
-int sockets_match(const struct sockets *s, const struct strv *addresses, const struct strv *names,
-		  const char *root);
+int sockets_match(const struct sockets *s, const struct strv *addresses, const struct strv *names, const char *root);
 
 /*
  * Who listens on a TCP port of this machine? 1: text got "pid 12 (node server.js), started 3 min ago"; 0: nobody;
@@ -51,7 +50,6 @@ int sockets_match(const struct sockets *s, const struct strv *addresses, const s
 int sockets_port_holder(int port, const struct sockets *except, struct buf *text);
 
 /* "HOST:PORT" and the like into an address. 0, -EINVAL (error says why), -errno. Pure but for reading no file */
-int sockets_parse(const char *text, const char *root, struct sockaddr_storage *out, socklen_t *len,
-		  struct buf *error);
+int sockets_parse(const char *text, const char *root, struct sockaddr_storage *out, socklen_t *len, struct buf *error);
 /* the other way, in the form of sockets_address() */
 void sockets_print(const struct sockaddr_storage *address, socklen_t len, struct buf *out);

@@ -24,11 +24,12 @@ static int parse_unix(const char *text, const char *root, struct sockaddr_storag
 
 	if (!path[0] || !path[strspn(path, "/")] || (abstract && !path[1]))
 		return refuse(error, text, "there is no name in it: unix:PATH, /PATH or @NAME");
-	if (abstract || *path == '/' || !root || !*root ? buf_puts(&whole, path) :
-							  buf_printf(&whole, "%s/%s", root, path))
+	if (abstract || *path == '/' || !root || !*root ? buf_puts(&whole, path)
+							: buf_printf(&whole, "%s/%s", root, path))
 		return -ENOMEM;
 	if (whole.len >= sizeof(un->sun_path)) {
-		buf_printf(error, "%s: the path of a socket has at most %zu bytes, %s has %zu: take a shorter one, or @NAME",
+		buf_printf(error,
+			   "%s: the path of a socket has at most %zu bytes, %s has %zu: take a shorter one, or @NAME",
 			   text, sizeof(un->sun_path) - 1, whole.data, whole.len);
 		return -EINVAL;
 	}

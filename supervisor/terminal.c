@@ -30,9 +30,9 @@ struct terminal {
 	bool stopping; /* told once already */
 	uint64_t stop_time;
 
-	int fd;	     /* standard input when it is the controlling terminal, else -1 */
-	int keys_fd; /* the same terminal opened anew: its O_NONBLOCK is nobody else's; -1: none */
-	pid_t group; /* hrfs's own */
+	int fd;			/* standard input when it is the controlling terminal, else -1 */
+	int keys_fd;		/* the same terminal opened anew: its O_NONBLOCK is nobody else's; -1: none */
+	pid_t group;		/* hrfs's own */
 	struct termios before;	/* hrfs found it like this */
 	struct termios stopped; /* a stopped job left it like this */
 	pid_t lent[MAX_LENT];	/* groups, the last one has the foreground */

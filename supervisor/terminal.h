@@ -25,8 +25,7 @@ struct terminal_events {
 };
 
 /* keys: read Enter, p, w, q from standard input where that is a terminal. 0 or -errno */
-int terminal_new(uv_loop_t *loop, const struct terminal_events *events, bool keys, void *arg,
-		 struct terminal **out);
+int terminal_new(uv_loop_t *loop, const struct terminal_events *events, bool keys, void *arg, struct terminal **out);
 /* settings and foreground process group are as they were before terminal_new */
 void terminal_free(struct terminal *t);
 /* standard input and error are a terminal and hrfs is in its foreground: a service may have it */

@@ -24,8 +24,7 @@ static bool find_file(const char *word, char *out, size_t size)
 	while (*path) {
 		size_t len = strcspn(path, ":");
 
-		if ((size_t)snprintf(out, size, "%.*s%s%s", (int)len, path, len ? "/" : "", word) <
-			    size &&
+		if ((size_t)snprintf(out, size, "%.*s%s%s", (int)len, path, len ? "/" : "", word) < size &&
 		    stat(out, &st) == 0 && S_ISREG(st.st_mode))
 			return true;
 		path += len + (path[len] == ':');
@@ -41,12 +40,9 @@ static int explain_missing(const char *word, struct buf *out)
 
 	if (!find_file(word, file, sizeof(file))) {
 		if (!strchr(word, '/'))
-			return buf_printf(out,
-					  "%s is in no folder of PATH: install it, or write its path",
-					  word);
+			return buf_printf(out, "%s is in no folder of PATH: install it, or write its path", word);
 		return buf_printf(out, "%s does not exist%s%s: build it, or mend the path", word,
-				  *word == '/' ? "" : " in ",
-				  *word == '/' || !getcwd(cwd, sizeof(cwd)) ? "" : cwd);
+				  *word == '/' ? "" : " in ", *word == '/' || !getcwd(cwd, sizeof(cwd)) ? "" : cwd);
 	}
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
@@ -54,12 +50,15 @@ static int explain_missing(const char *word, struct buf *out)
 	if (n > 2 && line[0] == '#' && line[1] == '!') {
 		line[n] = '\0';
 		line[strcspn(line, "\r\n")] = '\0';
-		return buf_printf(out, "%s is there, but not the program that its first line names (%s): "
-				       "install that, or mend the line (its end too: no carriage return)",
+		return buf_printf(out,
+				  "%s is there, but not the program that its first line names (%s): "
+				  "install that, or mend the line (its end too: no carriage return)",
 				  file, line);
 	}
-	return buf_printf(out, "%s is there, but not the loader or C library that it was built for: "
-			       "build it on this system", file);
+	return buf_printf(out,
+			  "%s is there, but not the loader or C library that it was built for: "
+			  "build it on this system",
+			  file);
 }
 
 static int explain_denied(const char *word, struct buf *out)
@@ -73,8 +72,10 @@ static int explain_denied(const char *word, struct buf *out)
 		return buf_printf(out, "%s is a directory, not a program", file);
 	if (!(st.st_mode & 0111))
 		return buf_printf(out, "%s is not executable: chmod +x %s", file, file);
-	return buf_printf(out, "%s may not be executed by this user, or lies on a file system that is "
-			       "mounted noexec", file);
+	return buf_printf(out,
+			  "%s may not be executed by this user, or lies on a file system that is "
+			  "mounted noexec",
+			  file);
 }
 
 /* does descriptor `name` of pid lead to file, open for writing? Links are read, never followed. */
@@ -156,8 +157,10 @@ int explain_exec(int error, const char *word, struct buf *out)
 	case ETXTBSY:
 		return explain_busy(word, out);
 	case ENOEXEC:
-		return buf_printf(out, "%s is no program of this system (built for another processor, or "
-				       "empty)", word);
+		return buf_printf(out,
+				  "%s is no program of this system (built for another processor, or "
+				  "empty)",
+				  word);
 	case E2BIG:
 		return buf_printf(out, "%s: arguments and environment are too long together", word);
 	case EAGAIN:

@@ -17,9 +17,9 @@ struct program {
 	const char *cgroup; /* directory; NULL: none */
 	enum program_session session;
 
-	pid_t pid;    /* 0: not forked, or reaped */
-	pid_t group;  /* its process group; 0: hrfs-job's own */
-	int exec_fd;  /* readable once it was executed (end of file) or not (an errno); else -1 */
+	pid_t pid;   /* 0: not forked, or reaped */
+	pid_t group; /* its process group; 0: hrfs-job's own */
+	int exec_fd; /* readable once it was executed (end of file) or not (an errno); else -1 */
 };
 
 /* forks; the rest is told by exec_fd. 0 or -errno */

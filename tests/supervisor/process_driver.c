@@ -273,19 +273,21 @@ static void finish(void)
 }
 
 static const struct option options[] = {
-	{ "job", required_argument, NULL, 'j' },     { "mode", required_argument, NULL, 'm' },
-	{ "listen", required_argument, NULL, 'l' },  { "name", required_argument, NULL, 'n' },
-	{ "ready", required_argument, NULL, 'r' },   { "timeout", required_argument, NULL, 't' },
-	{ "port", required_argument, NULL, 'p' },    { "env", required_argument, NULL, 'e' },
-	{ "cwd", required_argument, NULL, 'd' },     { "control", required_argument, NULL, 'c' },
-	{ "stay", no_argument, NULL, 's' },	     { "keys", no_argument, NULL, 'k' },
-	{ "hold", no_argument, NULL, 'h' },	     { "prefix", no_argument, NULL, 'P' },
-	{ "colour", no_argument, NULL, 'C' },	     { 0 },
+	{ "job", required_argument, NULL, 'j' },    { "mode", required_argument, NULL, 'm' },
+	{ "listen", required_argument, NULL, 'l' }, { "name", required_argument, NULL, 'n' },
+	{ "ready", required_argument, NULL, 'r' },  { "timeout", required_argument, NULL, 't' },
+	{ "port", required_argument, NULL, 'p' },   { "env", required_argument, NULL, 'e' },
+	{ "cwd", required_argument, NULL, 'd' },    { "control", required_argument, NULL, 'c' },
+	{ "stay", no_argument, NULL, 's' },	    { "keys", no_argument, NULL, 'k' },
+	{ "hold", no_argument, NULL, 'h' },	    { "prefix", no_argument, NULL, 'P' },
+	{ "colour", no_argument, NULL, 'C' },	    { 0 },
 };
 
 static int take_mode(const char *word)
 {
-	d.mode = strcmp(word, "pty") == 0 ? PROCESS_PTY : strcmp(word, "terminal") == 0 ? PROCESS_TERMINAL : PROCESS_PIPE;
+	d.mode = strcmp(word, "pty") == 0	 ? PROCESS_PTY
+		 : strcmp(word, "terminal") == 0 ? PROCESS_TERMINAL
+						 : PROCESS_PIPE;
 	return 0;
 }
 

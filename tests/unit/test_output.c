@@ -171,7 +171,8 @@ static void test_a_ring_is_bounded(void **unused)
 	assert_memory_equal(out.data, "a/run 50|", 9);
 	buf_truncate(&out, 0);
 	assert_int_equal(output_text(s, 0, 40, &out), 0);
-	assert_string_equal(buf_str(&out), "(the first lines are gone)\n50\n51\n52\n53\n(996 more lines: hrfs log a)\n");
+	assert_string_equal(buf_str(&out),
+			    "(the first lines are gone)\n50\n51\n52\n53\n(996 more lines: hrfs log a)\n");
 	output_free(o);
 }
 
