@@ -8,14 +8,7 @@
 #include <sys/stat.h>
 
 #define DEVICE "/dev/fuse"
-#define CONTAINER "start the container with --device /dev/fuse --cap-add SYS_ADMIN"
-
-static bool in_container(void)
-{
-	const char *kind = getenv("container");
-
-	return (kind && *kind) || access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
-}
+#define CONTAINER "in a container: start it with --device /dev/fuse --cap-add SYS_ADMIN"
 
 static int no_device(int error)
 {
@@ -25,9 +18,7 @@ static int no_device(int error)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		say_error(DEVICE ": %s: the kernel's FUSE is not there; %s%s", strerror(error),
-			  in_container() ? CONTAINER : "load it: sudo modprobe fuse",
-			  in_container() ? "" : "; in a container: " CONTAINER);
+		say_error(DEVICE ": %s: load the kernel's FUSE: sudo modprobe fuse; " CONTAINER, strerror(error));
 		break;
 	case EACCES:
 		if (stat(DEVICE, &st) == 0 && (st.st_mode & 0060) == 0060 && st.st_gid != 0)
@@ -76,8 +67,7 @@ int fuse_explain(int r, const char *error)
 			advice = known[i].advice;
 	}
 	if (!advice && (r == -EPERM || r == -EACCES) && geteuid() == 0)
-		advice = in_container() ? CONTAINER " --security-opt apparmor=unconfined" :
-					  "mounting takes CAP_SYS_ADMIN, which this root does not have";
+		advice = "mounting takes CAP_SYS_ADMIN; " CONTAINER " --security-opt apparmor=unconfined";
 	if (!advice && strstr(error, "Operation not permitted"))
 		advice = "is fusermount3 setuid root? (ls -l $(which fusermount3); mend: sudo chmod u+s ...)";
 	if (!advice && strncmp(error, "unknown option", 14) == 0)

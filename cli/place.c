@@ -205,11 +205,13 @@ static int mountpoint_wrong(const char *path, int error)
 }
 
 /* fusermount3's own rules, checked before, since it says less */
-static int check_allowed(const char *path, const struct stat *st)
+static int check_allowed(const char *path)
 {
+	struct stat st;
+
 	if (geteuid() == 0)
 		return CLI_OK;
-	if ((st->st_mode & S_ISVTX) && st->st_uid != geteuid()) {
+	if (stat(path, &st) == 0 && (st.st_mode & S_ISVTX) && st.st_uid != geteuid()) {
 		say_error("%s belongs to another user, and its sticky bit is set: you may not mount there; make a directory in it: mkdir %s/hrfs",
 			  path, path);
 		return CLI_FAILED;
@@ -231,7 +233,7 @@ static int check_mountpoint(const char *path, struct place *out)
 	if (!S_ISDIR(st.st_mode))
 		return mountpoint_wrong(path, ENOTDIR);
 	out->mountpoint = realpath(path, NULL);
-	return out->mountpoint ? check_allowed(path, &st) : mountpoint_wrong(path, errno);
+	return out->mountpoint ? CLI_OK : mountpoint_wrong(path, errno);
 }
 
 /* ---- how they lie to each other ---- */
@@ -292,5 +294,7 @@ int place_find(const char *source, const char *mountpoint, struct place *out)
 		r = check_source(source, out);
 	if (r == CLI_OK)
 		r = check_mountpoint(over, out);
-	return r == CLI_OK ? check_relation(out) : r;
+	if (r == CLI_OK)
+		r = check_relation(out);
+	return r == CLI_OK ? check_allowed(out->mountpoint) : r;
 }
