@@ -1,12 +1,12 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exclude.h"
-#include "cli/insiders.h"
 #include "cli/probe.h"
 #include "cli/say.h"
 #include "cli/unmount.h"
 #include "core/base/mountinfo.h"
 #include "core/base/path.h"
+#include "core/insiders.h"
 #include "core/resolve.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,4 @@
-#include "cli/insiders.h"
-#include "cli/say.h"
+#include "core/insiders.h"
 #include "core/base/path.h"
 #include "core/base/proc.h"
 #include <dirent.h>
@@ -221,6 +220,19 @@ int insiders_of_directory(const char *dir, insider_fn fn, void *arg)
 	return each_process(&(struct search){ .dir = dir, .fn = fn, .arg = arg });
 }
 
+/* a name may hold what would move a cursor */
+static int put_safe(struct buf *out, const char *text)
+{
+	int r = buf_puts(out, "");
+
+	for (; r == 0 && *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		r = c < 0x20 || c == 0x7f ? buf_printf(out, "\\%03o", c) : buf_putc(out, (char)c);
+	}
+	return r;
+}
+
 int insider_text(const struct insider *i, struct buf *out)
 {
 	static const char *const words[] = {
@@ -229,11 +241,11 @@ int insider_text(const struct insider *i, struct buf *out)
 		[INSIDER_OPEN] = "has open",
 		[INSIDER_MAPS] = "has mapped",
 	};
-	int r = say_safe(out, i->name);
+	int r = put_safe(out, i->name);
 
 	if (r == 0)
 		r = buf_printf(out, " (%d) %s ", i->pid, words[i->how]);
-	return r < 0 ? r : say_safe(out, i->path);
+	return r < 0 ? r : put_safe(out, i->path);
 }
 
 bool insider_is_ancestor(pid_t pid)
