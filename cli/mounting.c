@@ -3,10 +3,10 @@
 #include "cli/exclude.h"
 #include "cli/fuse_check.h"
 #include "cli/fuse_conf.h"
-#include "cli/insiders.h"
 #include "cli/launch.h"
 #include "cli/project.h"
 #include "cli/say.h"
+#include "core/insiders.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
