@@ -7,8 +7,8 @@
 
 const char *clock_text(const struct clock *c, char text[static CLOCK_TEXT_SIZE])
 {
-	snprintf(text, CLOCK_TEXT_SIZE, "c:%lld:%lld:%d:%llu", (long long)c->start, (long long)c->pid,
-		 ROOT_NUMBER, (unsigned long long)c->tick);
+	snprintf(text, CLOCK_TEXT_SIZE, "c:%lld:%lld:%d:%llu", (long long)c->start, (long long)c->pid, ROOT_NUMBER,
+		 (unsigned long long)c->tick);
 	return text;
 }
 

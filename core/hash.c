@@ -105,7 +105,6 @@ bool hash_equal(const struct hash *a, const struct hash *b)
 
 const char *hash_text(const struct hash *h, char text[static HASH_TEXT_SIZE])
 {
-	snprintf(text, HASH_TEXT_SIZE, "%016llx%016llx", (unsigned long long)h->hi,
-		 (unsigned long long)h->lo);
+	snprintf(text, HASH_TEXT_SIZE, "%016llx%016llx", (unsigned long long)h->hi, (unsigned long long)h->lo);
 	return text;
 }

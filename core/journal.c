@@ -185,8 +185,7 @@ static int open_slabs(struct journal *j, char *region, size_t size_bytes)
 	int r = slab_open(&j->marks, at, each, sizeof(struct mark_item), offsetof(struct mark_item, used));
 
 	if (r == 0)
-		r = slab_open(&j->paths, at + each, each, sizeof(struct path_item),
-			      offsetof(struct path_item, used));
+		r = slab_open(&j->paths, at + each, each, sizeof(struct path_item), offsetof(struct path_item, used));
 	if (r == 0)
 		r = slab_open(&j->texts, at + 2 * each, each, sizeof(struct text_item),
 			      offsetof(struct text_item, used));

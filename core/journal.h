@@ -36,16 +36,16 @@ tick_t journal_oldest(struct journal *j);
 struct state journal_state_at(struct journal *j, const char *path, tick_t at, bool *touched);
 
 /*
- * Each path whose state at `upto` is not known to equal its state at `since`, oldest change first:
- * before = at `since`, after = the last published one. A path with a request that has ended (by upto)
- * and that no comparison has been published for is among them, with `after` unknown. What only began
- * by upto comes with a later `since`. States are compared, not events: what became another and the same
- * again in between is not told, though somebody may have looked (journal_touched_since). The change is valid during the call, made without the lock.
- * 0; -ESTALE: `since` is older than the journal reaches, or none of its ticks (fresh instance); -ENOMEM;
- * else fn's non-zero answer.
+ * Each path whose state at `upto` is not known to equal its state at `since`, oldest change first: before =
+ * at `since`, after = the last published one. A path with a request that has ended (by upto) and that no
+ * comparison has been published for is among them, with `after` unknown. What only began by upto comes with
+ * a later `since`. States are compared, not events: what became another and the same again in between is
+ * not told, though somebody may have looked (journal_touched_since). The change is valid during the call,
+ * made without the lock. 0; -ESTALE: `since` is older than the journal reaches, or none of its ticks (fresh
+ * instance); -ENOMEM; else fn's non-zero answer.
  */
-int journal_since(struct journal *j, tick_t since, tick_t upto,
-		  int (*fn)(const struct change *c, void *arg), void *arg);
+int journal_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const struct change *c, void *arg),
+		  void *arg);
 
 /*
  * The same, and each path that has been touched in between and is known to be again (or still) as it
@@ -53,8 +53,8 @@ int journal_since(struct journal *j, tick_t since, tick_t upto,
  * between its clock and now: what it saw may be neither of the two. Requests that failed or that
  * touched attributes only do not count.
  */
-int journal_touched_since(struct journal *j, tick_t since, tick_t upto,
-			  int (*fn)(const struct change *c, void *arg), void *arg);
+int journal_touched_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const struct change *c, void *arg),
+			  void *arg);
 
 /*
  * Keep the states at this clock (a job's, a subscription's) beyond the 8; counted. At most JOURNAL_PINS at once:

@@ -82,8 +82,8 @@ struct mark_item {
 	tick_t doubt;	  /* begin of the first request since what is published that may change the state; 0: none */
 	tick_t first_end; /* the first end since then of a request that had an effect; 0: none */
 	uint32_t in_flight, touched;
-	uint32_t published; /* an intermediate state was */
-	uint32_t effect;    /* some request has not failed */
+	uint32_t published;	       /* an intermediate state was */
+	uint32_t effect;	       /* some request has not failed */
 	uint32_t before_at, writer_at; /* which of the two */
 	tick_t moved; /* not 0: `before` is that of a move which came before its requests, and not theirs to say */
 	struct before_slot befores[2];
@@ -145,11 +145,11 @@ static inline struct mark_item *mark_at(struct journal *j, uint32_t index)
 	return slab_at(&j->marks, index);
 }
 
-/* A store after which the region must be right, and which the compiler may not move. (Who is killed has stored in order.) */
-#define PUBLISH(place, value)                                                                      \
-	do {                                                                                       \
-		__atomic_store_n(&(place), value, __ATOMIC_RELEASE);                               \
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);                                           \
+/* A store after which the region must be right, and which the compiler may not move; a killed thread has stored in order. */
+#define PUBLISH(place, value)                                        \
+	do {                                                         \
+		__atomic_store_n(&(place), value, __ATOMIC_RELEASE); \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);             \
 	} while (0)
 
 /* journal.c */

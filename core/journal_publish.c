@@ -67,8 +67,8 @@ static void forget_states(struct journal *j, struct path_item *p)
 }
 
 /* The states' part of a publication. 0 or -ENOSPC */
-static int add_states(struct journal *j, struct path_item *p, const struct mark_item *m,
-		      const struct state *before, const struct state *after)
+static int add_states(struct journal *j, struct path_item *p, const struct mark_item *m, const struct state *before,
+		      const struct state *after)
 {
 	bool is_new = !p->newest;
 	int r;
@@ -215,8 +215,7 @@ static void widen(struct journal *j, struct mark_item *m, const struct mark_item
 	m->effect = 1;
 }
 
-int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before,
-		      uint32_t *mark)
+int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before, uint32_t *mark)
 {
 	size_t len = strlen(path);
 	struct mark_item *l;

@@ -200,14 +200,13 @@ static int answer(struct journal *j, struct question q, int (*fn)(const struct c
 	return r;
 }
 
-int journal_since(struct journal *j, tick_t since, tick_t upto,
-		  int (*fn)(const struct change *c, void *arg), void *arg)
+int journal_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const struct change *c, void *arg), void *arg)
 {
 	return answer(j, (struct question){ .since = since, .upto = upto }, fn, arg);
 }
 
-int journal_touched_since(struct journal *j, tick_t since, tick_t upto,
-			  int (*fn)(const struct change *c, void *arg), void *arg)
+int journal_touched_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const struct change *c, void *arg),
+			  void *arg)
 {
 	return answer(j, (struct question){ .since = since, .upto = upto, .touched = true }, fn, arg);
 }

@@ -65,8 +65,7 @@ static void note(struct journal *j, const struct touching *t, tick_t tick, int64
 	j->in_flight++;
 }
 
-int journal_begin(struct journal *j, struct touching *paths, size_t count, const struct writer *w,
-		  tick_t *tick)
+int journal_begin(struct journal *j, struct touching *paths, size_t count, const struct writer *w, tick_t *tick)
 {
 	int64_t now = now_ns();
 	int r = 0;
@@ -119,8 +118,7 @@ void journal_end(struct journal *j, const uint32_t *marks, size_t count, bool fa
 	pthread_mutex_unlock(&j->lock);
 }
 
-void journal_set_before(struct journal *j, uint32_t mark, enum before how, const struct state *state,
-			uint64_t size)
+void journal_set_before(struct journal *j, uint32_t mark, enum before how, const struct state *state, uint64_t size)
 {
 	struct mark_item *m;
 

@@ -19,10 +19,10 @@
 
 enum touch { /* what a mark's requests may have changed */
 	TOUCH_CONTENT = 1,
-	TOUCH_MODE = 2,	   /* executable bits */
-	TOUCH_NAME = 4,	   /* made, removed, moved: what is at this path may be another object */
-	TOUCH_TREE = 8,	   /* a directory moved: everything below too; the settler walks it */
-	TOUCH_ATTR = 16,   /* owner, times, xattrs: never a change of state by itself */
+	TOUCH_MODE = 2,	 /* executable bits */
+	TOUCH_NAME = 4,	 /* made, removed, moved: what is at this path may be another object */
+	TOUCH_TREE = 8,	 /* a directory moved: everything below too; the settler walks it */
+	TOUCH_ATTR = 16, /* owner, times, xattrs: never a change of state by itself */
 };
 
 enum before { /* how the state before the mark is known */
@@ -47,10 +47,10 @@ struct mark { /* a copy, valid for ever; the journal's own is in shared memory *
 	enum before before;
 	struct state state;
 	uint64_t size;
-	struct writer writer;		/* of the last request whose caller is known */
-	int64_t first_ns, last_ns;	/* CLOCK_MONOTONIC of its first begin and its last begin or end */
-	bool published;			/* a compare on demand has published an intermediate state */
-	bool failed;			/* every request so far has failed: nothing happened */
+	struct writer writer;	   /* of the last request whose caller is known */
+	int64_t first_ns, last_ns; /* CLOCK_MONOTONIC of its first begin and its last begin or end */
+	bool published;		   /* a compare on demand has published an intermediate state */
+	bool failed;		   /* every request so far has failed: nothing happened */
 };
 
 #define JOURNAL_PATHS_AT_ONCE 8
@@ -63,20 +63,19 @@ struct touching { /* one path of a request */
 };
 
 /*
- * Notes one request on its paths, with one tick. count may be any number (a file with many names). 0; -ENOSPC: the region
- * is full (nothing noted), -ENAMETOOLONG: a path beyond 64 KiB.
+ * Notes one request on its paths, with one tick. count may be any number (a file with many names). 0;
+ * -ENOSPC: the region is full (nothing noted), -ENAMETOOLONG: a path beyond 64 KiB.
  */
-int journal_begin(struct journal *j, struct touching *paths, size_t count, const struct writer *w,
-		  tick_t *tick);
+int journal_begin(struct journal *j, struct touching *paths, size_t count, const struct writer *w, tick_t *tick);
 /* its system call is over (result < 0: without effect), with one tick. Writer may be NULL (unchanged) */
 void journal_end(struct journal *j, const uint32_t *marks, size_t count, bool failed);
 
 /*
- * The state before. May be set again while requests are in flight (a prefix about to be overwritten becomes known). Without
- * effect on a mark that journal_mark_like() has made or widened: what was there before the move is not the request's to say.
+ * The state before. May be set again while requests are in flight (a prefix about to be overwritten becomes
+ * known). Without effect on a mark that journal_mark_like() has made or widened: what was there before the
+ * move is not the request's to say.
  */
-void journal_set_before(struct journal *j, uint32_t mark, enum before how, const struct state *state,
-			uint64_t size);
+void journal_set_before(struct journal *j, uint32_t mark, enum before how, const struct state *state, uint64_t size);
 /* false: there is no such mark (any more) */
 bool journal_mark(struct journal *j, uint32_t mark, struct mark *out);
 /* the mark's path, replacing what out held. 0, -ENOENT, -ENOMEM */
@@ -90,22 +89,24 @@ uint32_t journal_mark_of(struct journal *j, const char *path);
 int journal_marks(struct journal *j, tick_t upto, struct mark **out, size_t *count, size_t *in_flight);
 
 /*
- * A path below a directory that was moved, found by the settler: a mark that has the ticks, writer and times of
- * `like` and BEFORE_KNOWN. When the path has a mark already its doubt is widened, and when the move was earlier than that
- * mark, `before` is its own from now on (its `first` stays). (When a journal_since() has been answered between the move and this call, the last tick is a newer one than
- * that of `like`, so that the next answer tells the path.) 0, -ENOSPC, -ENOENT (no such mark as like), -ENAMETOOLONG
+ * A path below a directory that was moved, found by the settler: a mark that has the ticks, writer and
+ * times of `like` and BEFORE_KNOWN. When the path has a mark already its doubt is widened, and when the
+ * move was earlier than that mark, `before` is its own from now on (its `first` stays). (When a
+ * journal_since() has been answered between the move and this call, the last tick is a newer one than that
+ * of `like`, so that the next answer tells the path.) 0, -ENOSPC, -ENOENT (no such mark as like),
+ * -ENAMETOOLONG
  */
-int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before,
-		      uint32_t *mark);
+int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before, uint32_t *mark);
 
 /*
- * Publishes what the mark's path is now: `before` is the resolved state before the mark (used when the journal
- * knew nothing of the path; where it contradicts the last published state, the time between is in doubt), stamp may be
- * NULL. A mark none of whose requests can have changed the state publishes nothing. Where a directory above has moved since
- * the mark's last request, and is not published yet, the state is certain from now on only. seen: mark.last of the copy that
- * the comparison was made for. settled: the mark goes. Else it stays, with `after` published as an intermediate state.
- * 0; -EAGAIN: touched again meanwhile, or (settled) a request is in flight, or none has ended: compare again later;
- * -ENOENT: no such mark.
+ * Publishes what the mark's path is now: `before` is the resolved state before the mark (used when the
+ * journal knew nothing of the path; where it contradicts the last published state, the time between is in
+ * doubt), stamp may be NULL. A mark none of whose requests can have changed the state publishes nothing.
+ * Where a directory above has moved since the mark's last request, and is not published yet, the state is
+ * certain from now on only. seen: mark.last of the copy that the comparison was made for. settled: the mark
+ * goes. Else it stays, with `after` published as an intermediate state. 0; -EAGAIN: touched again
+ * meanwhile, or (settled) a request is in flight, or none has ended: compare again later; -ENOENT: no such
+ * mark.
  */
 int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct state *before,
 		    const struct state *after, const struct stamp *stamp, bool settled);

@@ -18,8 +18,7 @@ static size_t character_len(const unsigned char *s)
 	if (s[0] >= 0xC2 && s[0] <= 0xDF)
 		return is_tail(s[1]) ? 2 : 0;
 	if (s[0] >= 0xE0 && s[0] <= 0xEF) {
-		if (!is_tail(s[1]) || !is_tail(s[2]) || (s[0] == 0xE0 && s[1] < 0xA0) ||
-		    (s[0] == 0xED && s[1] >= 0xA0))
+		if (!is_tail(s[1]) || !is_tail(s[2]) || (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0))
 			return 0;
 		return 3;
 	}
@@ -75,10 +74,9 @@ static int put_base64(struct buf *out, const unsigned char *s, size_t len)
 	int r = 0;
 
 	for (; r == 0 && len; s += len < 3 ? len : 3, len -= len < 3 ? len : 3) {
-		unsigned bits = (unsigned)s[0] << 16 | (len > 1 ? (unsigned)s[1] << 8 : 0) |
-				(len > 2 ? s[2] : 0);
-		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63],
-				 len > 1 ? digits[bits >> 6 & 63] : '=', len > 2 ? digits[bits & 63] : '=' };
+		unsigned bits = (unsigned)s[0] << 16 | (len > 1 ? (unsigned)s[1] << 8 : 0) | (len > 2 ? s[2] : 0);
+		char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], len > 1 ? digits[bits >> 6 & 63] : '=',
+				 len > 2 ? digits[bits & 63] : '=' };
 
 		r = buf_put(out, four, sizeof(four));
 	}
@@ -111,8 +109,7 @@ static int get_base64(struct buf *out, const char *text)
 				return -EINVAL;
 			bits = bits << 6 | (unsigned)value;
 		}
-		r = buf_put(out, (char[]){ (char)(bits >> 16), (char)(bits >> 8), (char)bits },
-			    (size_t)(3 - padding));
+		r = buf_put(out, (char[]){ (char)(bits >> 16), (char)(bits >> 8), (char)bits }, (size_t)(3 - padding));
 	}
 	return r;
 }

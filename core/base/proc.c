@@ -22,9 +22,8 @@ int proc_stat_parse(const char *line, struct proc_stat *out)
 	if (len >= sizeof(p.name))
 		len = sizeof(p.name) - 1;
 	memcpy(p.name, open + 1, len);
-	if (sscanf(close + 1,
-		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &p.state, &p.parent, &p.group, &p.session, &start) != 5)
+	if (sscanf(close + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &p.state,
+		   &p.parent, &p.group, &p.session, &start) != 5)
 		return -EINVAL;
 	p.start = start;
 	*out = p;

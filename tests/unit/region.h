@@ -96,8 +96,7 @@ static inline unsigned rng_below(struct rng *r, unsigned n)
 static inline uint64_t rng_seed(const char *test)
 {
 	const char *given = getenv("HRFS_TEST_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 0) :
-				((uint64_t)time(NULL) << 20 ^ (uint64_t)getpid()) | 1;
+	uint64_t seed = given ? strtoull(given, NULL, 0) : ((uint64_t)time(NULL) << 20 ^ (uint64_t)getpid()) | 1;
 
 	print_message("%s: HRFS_TEST_SEED=%llu\n", test, (unsigned long long)seed);
 	return seed;

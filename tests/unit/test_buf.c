@@ -85,12 +85,9 @@ static void test_grows(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_put),
-		cmocka_unit_test(test_printf),
-		cmocka_unit_test(test_truncate_and_consume),
-		cmocka_unit_test(test_take),
-		cmocka_unit_test(test_grows),
+		cmocka_unit_test(test_empty),  cmocka_unit_test(test_put),
+		cmocka_unit_test(test_printf), cmocka_unit_test(test_truncate_and_consume),
+		cmocka_unit_test(test_take),   cmocka_unit_test(test_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

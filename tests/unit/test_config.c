@@ -1,4 +1,4 @@
-/* hrfs.yaml: every key with right and wrong values, the errors as people read them, and that what is printed is what was read. */
+/* hrfs.yaml: every key with right and wrong values, the errors as people read them, and the way back to YAML. */
 #include "core/config.h"
 #include "core/config_keys.h"
 #include "core/json.h"
@@ -105,7 +105,8 @@ static const struct {
 	{ S "    cwd: a/..", "cwd: a directory inside the tree is wanted" },
 	{ S "    after: db", "hrfs.yaml:2: services.api: after: there is no service 'db'" },
 	{ S "    after: api", "services.api: after: it would wait for itself, through 'api'" },
-	{ S "    after: b\n  b:\n    run: y\n    after: [c]\n  c:\n    run: z\n    after: api", "it would wait for itself" },
+	{ S "    after: b\n  b:\n    run: y\n    after: [c]\n  c:\n    run: z\n    after: api",
+	  "it would wait for itself" },
 	{ S "    watch: [[a]]", "watch: a single value is wanted" },
 	{ S "    ignore: {a: b}", "ignore: a single value is wanted" },
 	{ "services:\n  api:\n    run: [a\n", "hrfs.yaml:" },
@@ -228,29 +229,28 @@ static void test_empty(void **unused)
 	}
 }
 
-static const char everything[] =
-	"services:\n"
-	"  api:\n"
-	"    build: go build -o bin/api ./cmd/api\n"
-	"    run: bin/api --dev\n"
-	"    check: go vet ./... && echo ok\n"
-	"    clean: [rm, -rf, 'bin dir']\n"
-	"    listen: {http: 127.0.0.1:8080, admin: 'unix:run/admin.sock'}\n"
-	"    port: 9000\n"
-	"    ready: http:/healthz\n"
-	"    ready_timeout: 30s\n"
-	"    reload: overlap\n"
-	"    stop: INT\n"
-	"    grace: 250ms\n"
-	"    env: {B: two, A: '1', EMPTY: ''}\n"
-	"    cwd: backend/\n"
-	"    after: [db]\n"
-	"    watch: [cmd/, '*.go']\n"
-	"    ignore: '*.md'\n"
-	"  db:\n"
-	"    run: exec postgres -D \"$PGDATA\"\n"
-	"    ready: 'log:ready to accept'\n"
-	"    reload: none\n";
+static const char everything[] = "services:\n"
+				 "  api:\n"
+				 "    build: go build -o bin/api ./cmd/api\n"
+				 "    run: bin/api --dev\n"
+				 "    check: go vet ./... && echo ok\n"
+				 "    clean: [rm, -rf, 'bin dir']\n"
+				 "    listen: {http: 127.0.0.1:8080, admin: 'unix:run/admin.sock'}\n"
+				 "    port: 9000\n"
+				 "    ready: http:/healthz\n"
+				 "    ready_timeout: 30s\n"
+				 "    reload: overlap\n"
+				 "    stop: INT\n"
+				 "    grace: 250ms\n"
+				 "    env: {B: two, A: '1', EMPTY: ''}\n"
+				 "    cwd: backend/\n"
+				 "    after: [db]\n"
+				 "    watch: [cmd/, '*.go']\n"
+				 "    ignore: '*.md'\n"
+				 "  db:\n"
+				 "    run: exec postgres -D \"$PGDATA\"\n"
+				 "    ready: 'log:ready to accept'\n"
+				 "    reload: none\n";
 
 static void test_everything(void **unused)
 {
@@ -321,10 +321,11 @@ static void test_inherited(void **unused)
 	DONE(c);
 	const struct config_service *a, *b;
 
-	c = parse("grace: 1s\nstop: HUP\nenv: {X: top, Y: top}\ncwd: src\nwatch: [a, b]\nready_timeout: 2m\nignore: [x]\n"
-		  "services:\n"
-		  "  a: {run: x}\n"
-		  "  b: {run: x, grace: 2s, stop: INT, env: {Y: own, W: own}, cwd: other, watch: [], ready_timeout: 1s}\n");
+	c = parse(
+		"grace: 1s\nstop: HUP\nenv: {X: top, Y: top}\ncwd: src\nwatch: [a, b]\nready_timeout: 2m\nignore: [x]\n"
+		"services:\n"
+		"  a: {run: x}\n"
+		"  b: {run: x, grace: 2s, stop: INT, env: {Y: own, W: own}, cwd: other, watch: [], ready_timeout: 1s}\n");
 	a = config_find(c, "a");
 	b = config_find(c, "b");
 	assert_int_equal(a->grace_ms, 1000);
@@ -369,71 +370,6 @@ static void test_after_in_any_order(void **unused)
 	assert_int_equal(c->count, 3);
 }
 
-/* ---- single values ---- */
-
-static void test_durations(void **unused)
-{
-	static const struct {
-		const char *text;
-		int64_t ms;
-	} cases[] = { { "0", 0 }, { "5", 5000 }, { "5s", 5000 }, { "500ms", 500 }, { "2m", 120000 }, { "1h", 3600000 } };
-	static const char *const bad[] = { "", "s", "-1s", "+1s", "1.5s", "1 s", "1d", "1ss", "99999999999999999999" };
-	int64_t ms;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(config_parse_duration(cases[i].text, &ms), 0);
-		assert_int_equal(ms, cases[i].ms);
-	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(config_parse_duration(bad[i], &ms), -EINVAL);
-}
-
-static void test_addresses(void **unused)
-{
-	static const char *const good[] = { "8080", ":8080", "127.0.0.1:80", "localhost:0", "[::1]:80", "[::]:80",
-					    "unix:a.sock", "/run/x.sock", "@abstract" };
-
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		if (!config_is_address(good[i]))
-			fail_msg("'%s' is an address", good[i]);
-	}
-}
-
-static void test_signals(void **unused)
-{
-	assert_int_equal(signal_by_name("HUP"), SIGHUP);
-	assert_int_equal(signal_by_name("SIGHUP"), SIGHUP);
-	assert_int_equal(signal_by_name("sighup"), SIGHUP);
-	assert_int_equal(signal_by_name("usr1"), SIGUSR1);
-	assert_int_equal(signal_by_name("15"), SIGTERM);
-	assert_int_equal(signal_by_name("15x"), 0);
-	assert_int_equal(signal_by_name(""), 0);
-	assert_int_equal(signal_by_name("SIG"), 0);
-	assert_string_equal(signal_name(SIGTERM), "TERM");
-	assert_null(signal_name(0));
-	for (int i = 1; i < 32; i++) {
-		if (signal_name(i))
-			assert_int_equal(signal_by_name(signal_name(i)), i);
-	}
-}
-
-static void test_nearest(void **unused)
-{
-	static const char *const names[] = { "build", "run", "ready", "ready_timeout", "reload" };
-	static const char *const cases[][2] = {
-		{ "biuld", "build" }, { "built", "build" }, { "relod", "reload" }, { "raedy", "ready" },
-		{ "readytimeout", "ready_timeout" }, { "xyz", NULL }, { "", NULL }, { "command", NULL },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *near = config_nearest(cases[i][0], names, sizeof(names) / sizeof(names[0]));
-
-		if (!near != !cases[i][1] || (near && strcmp(near, cases[i][1]) != 0))
-			fail_msg("'%s' is near '%s'", cases[i][0], near ? near : "nothing");
-	}
-}
-
 /* ---- printing ---- */
 
 static void there_and_back(const char *yaml)
@@ -470,7 +406,8 @@ static void test_there_and_back(void **unused)
 
 static void test_reload_ways(void **unused)
 {
-	static const char *const ways[] = { "restart", "signal:HUP", "signal:10", "signal:34", "none", "exec:kill -HUP $PID", "'exec:a b'" };
+	static const char *const ways[] = { "restart", "signal:HUP",	      "signal:10", "signal:34",
+					    "none",    "exec:kill -HUP $PID", "'exec:a b'" };
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		AUTO_BUF yaml = { 0 };
@@ -482,7 +419,8 @@ static void test_reload_ways(void **unused)
 
 static void test_ready_ways(void **unused)
 {
-	static const char *const ways[] = { "notify", "tcp", "'tcp:127.0.0.1:80'", "http:/", "'log:^a|b$'", "delay:5", "delay:0", "'delay:1h'" };
+	static const char *const ways[] = { "notify",  "tcp",	  "'tcp:127.0.0.1:80'", "http:/", "'log:^a|b$'",
+					    "delay:5", "delay:0", "'delay:1h'" };
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		AUTO_BUF yaml = { 0 };
@@ -600,10 +538,6 @@ int main(void)
 		cmocka_unit_test(test_inherited),
 		cmocka_unit_test(test_every_top_key_is_inherited),
 		cmocka_unit_test(test_after_in_any_order),
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_reload_ways),
 		cmocka_unit_test(test_ready_ways),

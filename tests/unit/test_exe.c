@@ -45,7 +45,8 @@ static void ask(const char *self, const char *name, char *answer, size_t size)
 	FILE *f;
 	size_t n;
 
-	buf_printf(&command, "cp /proc/%d/exe %s && HRFS_LIBEXECDIR= HRFS_TEST_ASK=%s %s", (int)getpid(), self, name, self);
+	buf_printf(&command, "cp /proc/%d/exe %s && HRFS_LIBEXECDIR= HRFS_TEST_ASK=%s %s", (int)getpid(), self, name,
+		   self);
 	f = popen(buf_str(&command), "re");
 	assert_non_null(f);
 	n = fread(answer, 1, size - 1, f);

@@ -14,8 +14,9 @@
 #define CLOCKS 64
 #define OPERATIONS 3000
 
-static const char *const names[PATHS] = { "a", "b", "dir", "dir/x", "dir/y",
-					  "a/rather/long/path/whose/text/takes/more/than/a/single/piece" };
+static const char *const names[PATHS] = { "a",	   "b",
+					  "dir",   "dir/x",
+					  "dir/y", "a/rather/long/path/whose/text/takes/more/than/a/single/piece" };
 
 struct clock_view { /* what everything was at a clock, while no request was under way */
 	tick_t clock;

@@ -8,6 +8,7 @@
  *  - what is said to be the state at a clock was the only state that there was at that clock.
  * And that no more is told than need be: exactly what a plain model without a ring tells.
  */
+#include "tests/unit/journal_model.h"
 #include "tests/unit/region.h"
 #include <errno.h>
 #include <string.h>
@@ -16,12 +17,20 @@
 #define TICKS 4096
 #define REQUESTS 6
 #define CLIENTS 3
-#define ENTRIES 1024
 #define LIMIT 5000 /* some paths with some states, but not all of them */
 
 /* two directories with three files each move into one another's place; the rest stays */
-static const char *const names[PATHS] = { "d",   "d/x", "d/y", "d/z", "e",	       "e/x",
-					  "e/y", "e/z", "a",   "b",   "c/long/name/of/a/file/that/takes/more/than/one/piece",
+static const char *const names[PATHS] = { "d",
+					  "d/x",
+					  "d/y",
+					  "d/z",
+					  "e",
+					  "e/x",
+					  "e/y",
+					  "e/z",
+					  "a",
+					  "b",
+					  "c/long/name/of/a/file/that/takes/more/than/one/piece",
 					  "" };
 #define DIR_D 0
 #define DIR_E 4
@@ -38,21 +47,6 @@ struct request {
 struct client {
 	tick_t clock;
 	char view[PATHS];
-};
-
-struct entry { /* of the model: as journal_parts.h says it, without a limit */
-	tick_t first, last;
-	char state;
-};
-
-struct model {
-	struct entry entries[ENTRIES];
-	unsigned count;
-	bool marked;
-	char before;
-	tick_t first, last, doubt, first_end;
-	unsigned in_flight;
-	bool unwalked; /* moved, and the settler has not looked below */
 };
 
 struct world {
@@ -94,92 +88,6 @@ static void become(struct world *w, int path, char state)
 {
 	w->now[path] = state;
 	w->seen[w->tick][path] |= bit(state);
-}
-
-/* ---- the model ---- */
-
-static char model_published_at(const struct model *m, tick_t at)
-{
-	for (unsigned i = m->count; i--;) {
-		if (m->entries[i].first <= at)
-			return at < m->entries[i].last ? '?' : m->entries[i].state;
-	}
-	return '?';
-}
-
-static char model_state_at(const struct model *m, tick_t at)
-{
-	if (m->marked && m->doubt && at >= m->doubt)
-		return '?';
-	if (!m->count)
-		return m->marked ? m->before : '?';
-	return model_published_at(m, at);
-}
-
-static bool differ(char a, char b)
-{
-	return a == '?' || b == '?' || a != b;
-}
-
-static bool model_is_told(const struct model *m, tick_t since, tick_t upto)
-{
-	bool pending = m->marked && m->first_end && m->first_end <= upto && m->last > since;
-
-	if (pending)
-		return since >= m->doubt || differ(m->count ? model_published_at(m, since) : m->before, '?');
-	if (!m->count || m->entries[m->count - 1].last <= since)
-		return false;
-	return differ(model_published_at(m, since), model_published_at(m, upto));
-}
-
-static void model_begin(struct model *m, tick_t tick, char before, bool attr)
-{
-	if (!m->marked) {
-		m->marked = true;
-		m->before = before;
-		m->first = tick;
-		m->last = m->doubt = m->first_end = 0;
-	}
-	if (!attr && !m->doubt)
-		m->doubt = tick;
-	m->in_flight++;
-}
-
-static void model_end(struct model *m, tick_t tick, bool failed)
-{
-	m->last = tick;
-	if (!failed && m->doubt && !m->first_end)
-		m->first_end = tick;
-	m->in_flight--;
-	if (!m->in_flight && !m->first_end)
-		m->doubt = 0;
-}
-
-static void model_add(struct model *m, tick_t first, tick_t last, char state)
-{
-	while (m->count && m->entries[m->count - 1].last >= first) {
-		m->count--;
-		if (m->entries[m->count].first < first)
-			first = m->entries[m->count].first;
-		if (m->entries[m->count].last > last)
-			last = m->entries[m->count].last;
-	}
-	assert_true(m->count < ENTRIES);
-	m->entries[m->count++] = (struct entry){ first, last, state };
-}
-
-static void model_publish(struct model *m, char before, char after, bool settled)
-{
-	if (m->first_end) {
-		if (!m->count && before != '?')
-			m->entries[m->count++] = (struct entry){ 0, 0, before };
-		model_add(m, m->doubt, m->last, after);
-		m->first_end = 0;
-		if (!m->in_flight)
-			m->doubt = 0;
-	}
-	if (settled)
-		m->marked = false;
 }
 
 /* ---- requests ---- */
@@ -405,10 +313,10 @@ static void explain(const struct world *w, int i)
 	print_message("\n");
 }
 
-#define FAIL(w, i, ...)                                                                            \
-	do {                                                                                       \
-		explain(w, i);                                                                     \
-		fail_msg(__VA_ARGS__);                                                             \
+#define FAIL(w, i, ...)                \
+	do {                           \
+		explain(w, i);         \
+		fail_msg(__VA_ARGS__); \
 	} while (0)
 
 /* Whoever has looked at everything at its clock, and again at what it was told: what it believes is so. */
@@ -433,7 +341,7 @@ static void check_client(struct world *w)
 			c->view[i] = w->now[i];
 		else if (!is_path_busy(w, i) && !(moving && i < DIR_E + BELOW + 1) && c->view[i] != w->now[i])
 			FAIL(w, i, "'%s': a client at %lu believes '%c', but it is '%c' at %lu", names[i],
-				 (unsigned long)c->clock, c->view[i], w->now[i], (unsigned long)upto);
+			     (unsigned long)c->clock, c->view[i], w->now[i], (unsigned long)upto);
 	}
 	c->clock = upto;
 }
@@ -459,10 +367,10 @@ static void check_answer(struct world *w)
 			continue;
 		if (expected && !a.told[i])
 			FAIL(w, i, "'%s' is missing between %lu and %lu", names[i], (unsigned long)since,
-				 (unsigned long)upto);
+			     (unsigned long)upto);
 		if (!expected && a.told[i] && m->count <= JOURNAL_STATES + 1 && !w->limited)
 			FAIL(w, i, "'%s' is told between %lu and %lu for nothing", names[i], (unsigned long)since,
-				 (unsigned long)upto);
+			     (unsigned long)upto);
 		w->told += a.told[i];
 		w->needless += a.told[i] && !expected;
 	}
@@ -630,8 +538,8 @@ static void test_against_the_world(void **unused)
 		stale += w.stale;
 		rng_next(&seeds);
 	}
-	print_message("%u runs, %lu paths told, of them %lu because their states had run out; %lu clocks too old\n", runs,
-		      told, needless, stale);
+	print_message("%u runs, %lu paths told, of them %lu because their states had run out; %lu clocks too old\n",
+		      runs, told, needless, stale);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Request threads, the settler and clients at once: no client misses what it was not told, and the region stays whole. */
+/* Request threads, the settler and clients at once: no client misses a change, and the region stays whole. */
 #include "tests/unit/region.h"
 #include <errno.h>
 #include <pthread.h>

@@ -6,7 +6,9 @@
 
 static void test_text_stays(void **unused)
 {
-	static const char *const texts[] = { "", "a/b", "ü", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "a\nb\t\"\\", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF" };
+	static const char *const texts[] = {
+		"", "a/b", "ü", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "a\nb\t\"\\", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF"
+	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		json_t *s = json_bytes(texts[i]), *o = json_object();
@@ -24,11 +26,11 @@ static void test_bytes_become_replacements(void **unused)
 	static const char *const cases[][2] = {
 		{ "\xFF", "\xEF\xBF\xBD" },
 		{ "a\x80z", "a\xEF\xBF\xBDz" },
-		{ "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD" },			/* overlong */
-		{ "\xE0\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" },	/* overlong */
-		{ "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" },	/* a surrogate */
+		{ "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD" },				    /* overlong */
+		{ "\xE0\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" },		    /* overlong */
+		{ "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" },		    /* a surrogate */
 		{ "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" }, /* too large */
-		{ "x\xE2\x82", "x\xEF\xBF\xBD\xEF\xBF\xBD" },			/* cut off */
+		{ "x\xE2\x82", "x\xEF\xBF\xBD\xEF\xBF\xBD" },				    /* cut off */
 		{ "\xC3(", "\xEF\xBF\xBD(" },
 	};
 
@@ -81,11 +83,11 @@ static void test_get_bytes(void **unused)
 		{ "{\"name\":\"a\",\"name_b64\":\"/w==\"}", "\xFF" },
 		{ "{\"name\":\"a\",\"name_b64\":\"YWJj\"}", "abc" },
 		{ "{\"name\":\"a\",\"name_b64\":\"\"}", "" },
-		{ "{\"name\":\"a\",\"name_b64\":\"YWJ\"}", "a" },   /* not valid: the text counts */
+		{ "{\"name\":\"a\",\"name_b64\":\"YWJ\"}", "a" }, /* not valid: the text counts */
 		{ "{\"name\":\"a\",\"name_b64\":\"Y=Jj\"}", "a" },
 		{ "{\"name\":\"a\",\"name_b64\":\"====\"}", "a" },
 		{ "{\"name\":\"a\",\"name_b64\":\"YW==YWJj\"}", "a" },
-		{ "{\"name\":\"a\",\"name_b64\":\"YQBi\"}", "a" },  /* a NUL inside */
+		{ "{\"name\":\"a\",\"name_b64\":\"YQBi\"}", "a" }, /* a NUL inside */
 		{ "{\"name\":\"a\",\"name_b64\":7}", "a" },
 		{ "{\"name_b64\":\"YWJj\"}", "abc" },
 		{ "{\"name\":7}", NULL },
@@ -136,7 +138,9 @@ static void test_depth(void **unused)
 static void test_parse(void **unused)
 {
 	static const char *const good[] = { "1", "\"x\"", "null", "[]", " {\"a\":[1,2]} ", "[\"\\u00e4\"]" };
-	static const char *const bad[] = { "", "[", "[1,]", "{a:1}", "[1] x", "\"\xFF\"", "[\"\\u0000\"]", "'x'", "]]]]" };
+	static const char *const bad[] = {
+		"", "[", "[1,]", "{a:1}", "[1] x", "\"\xFF\"", "[\"\\u0000\"]", "'x'", "]]]]"
+	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		const char *why;

@@ -47,7 +47,8 @@ static void test_a_line(void **unused)
 	log_warn("event=%s n=%d", "test", 7);
 	assert_int_equal(errno, ENOTTY);
 	read_file(path, &text);
-	assert_int_equal(sscanf(buf_str(&text), "%d-%*d-%*d %*d:%*d:%*d.%3d %15s %63[^\n]", &year, &ms, level, rest), 4);
+	assert_int_equal(sscanf(buf_str(&text), "%d-%*d-%*d %*d:%*d:%*d.%3d %15s %63[^\n]", &year, &ms, level, rest),
+			 4);
 	assert_true(year >= 2024);
 	assert_string_equal(level, "warn");
 	assert_string_equal(rest, "event=test n=7");
@@ -185,8 +186,8 @@ static int remove_dir(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_line), T(test_levels),		    T(test_cut_off), T(test_rotates),
-		T(test_rotated_by_another), T(test_failures), T(test_threads),
+		T(test_a_line),	  T(test_levels),  T(test_cut_off), T(test_rotates), T(test_rotated_by_another),
+		T(test_failures), T(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

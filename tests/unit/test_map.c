@@ -88,10 +88,8 @@ static void test_hash_spreads(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_put_get_remove),
-		cmocka_unit_test(test_keys_are_bytes),
-		cmocka_unit_test(test_many_and_removals),
+		cmocka_unit_test(test_empty),	       cmocka_unit_test(test_put_get_remove),
+		cmocka_unit_test(test_keys_are_bytes), cmocka_unit_test(test_many_and_removals),
 		cmocka_unit_test(test_hash_spreads),
 	};
 

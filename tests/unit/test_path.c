@@ -11,9 +11,9 @@ static void test_is_below(void **unused)
 		const char *path, *dir;
 		bool below;
 	} cases[] = {
-		{ "a/b", "a", true },	{ "a", "a", false },	 { "ab", "a", false },	{ "a/b/c", "a", true },
-		{ "a", "", true },	{ "", "", false },	 { "", "a", false },	{ "/a", "/", true },
-		{ "/", "/", false },	{ "/a/b", "/a", true }, { "/ab", "/a", false }, { "b/a", "a", false },
+		{ "a/b", "a", true }, { "a", "a", false },    { "ab", "a", false },   { "a/b/c", "a", true },
+		{ "a", "", true },    { "", "", false },      { "", "a", false },     { "/a", "/", true },
+		{ "/", "/", false },  { "/a/b", "/a", true }, { "/ab", "/a", false }, { "b/a", "a", false },
 
 	};
 
@@ -34,7 +34,8 @@ static void test_base(void **unused)
 static void test_join(void **unused)
 {
 	static const char *const cases[][3] = {
-		{ "a", "b", "a/b" }, { "", "b", "b" }, { "/", "b", "/b" }, { "a/", "b", "a/b" }, { "/a", "b/c", "/a/b/c" },
+		{ "a", "b", "a/b" },  { "", "b", "b" },		 { "/", "b", "/b" },
+		{ "a/", "b", "a/b" }, { "/a", "b/c", "/a/b/c" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -88,9 +89,9 @@ static void test_make_dirs(void **unused)
 	snprintf(path, sizeof(path), "%s/a/f/g", dir);
 	assert_int_equal(path_make_dirs(path, 0700), -ENOTDIR);
 	unlink(file);
-	for (const char *below = "a/b/c"; below; below = strcmp(below, "a/b/c") == 0 ? "a/b" :
-						      strcmp(below, "a/b") == 0	 ? "a" :
-										   NULL) {
+	for (const char *below = "a/b/c"; below; below = strcmp(below, "a/b/c") == 0 ? "a/b"
+							 : strcmp(below, "a/b") == 0 ? "a"
+										     : NULL) {
 		snprintf(path, sizeof(path), "%s/%s", dir, below);
 		assert_int_equal(rmdir(path), 0);
 	}
@@ -99,8 +100,10 @@ static void test_make_dirs(void **unused)
 
 static void test_editor_temporaries(void **unused)
 {
-	static const char *const yes[] = { "4913", ".a.c.swp", ".x.swx", "a.c~", ".#a.c", "#a.c#", "a.c___jb_tmp___", "a___jb_old___" };
-	static const char *const no[] = { "a.c", "49130", "a.swp", "~", ".swp", ".a.swpx", "#a", "a#", "", ".", ".gitignore", "#" };
+	static const char *const yes[] = { "4913",  ".a.c.swp", ".x.swx",	   "a.c~",
+					   ".#a.c", "#a.c#",	"a.c___jb_tmp___", "a___jb_old___" };
+	static const char *const no[] = { "a.c", "49130", "a.swp", "~", ".swp",	      ".a.swpx",
+					  "#a",	 "a#",	  "",	   ".", ".gitignore", "#" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (!path_is_editor_temporary(yes[i]))

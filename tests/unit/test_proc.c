@@ -47,8 +47,10 @@ static void test_names_of_any_bytes(void **unused)
 
 static void test_not_a_stat_line(void **unused)
 {
-	static const char *const lines[] = { "", "42", "42 bash S 1", "(bash) S 1 2 3", "x (bash)", "42 )bash( S 1 2 3",
-					     "42 (bash) S 1 2", "42 (bash" };
+	static const char *const lines[] = {
+		"",	   "42", "42 bash S 1", "(bash) S 1 2 3", "x (bash)", "42 )bash( S 1 2 3", "42 (bash) S 1 2",
+		"42 (bash"
+	};
 	struct proc_stat p = { .pid = 7 };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -154,9 +156,12 @@ static void test_command_is_one_line(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names_of_any_bytes), cmocka_unit_test(test_not_a_stat_line),
-		cmocka_unit_test(test_self),		   cmocka_unit_test(test_of_thread),
-		cmocka_unit_test(test_zombie_and_gone),	   cmocka_unit_test(test_command_is_one_line),
+		cmocka_unit_test(test_names_of_any_bytes),
+		cmocka_unit_test(test_not_a_stat_line),
+		cmocka_unit_test(test_self),
+		cmocka_unit_test(test_of_thread),
+		cmocka_unit_test(test_zombie_and_gone),
+		cmocka_unit_test(test_command_is_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

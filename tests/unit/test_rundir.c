@@ -108,10 +108,8 @@ static int tear_down(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_not_safe),
-		cmocka_unit_test(test_search_order),
-		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_own),	     cmocka_unit_test(test_not_safe),
+		cmocka_unit_test(test_search_order), cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_file),
 	};
 

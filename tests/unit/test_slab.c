@@ -162,7 +162,7 @@ static void test_touches_no_more_than_needed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_numbered_from_one), T(test_full_and_freed),	T(test_reopened),
+		T(test_numbered_from_one), T(test_full_and_freed),	 T(test_reopened),
 		T(test_used_word_first),   T(test_sizes_that_cannot_be), T(test_touches_no_more_than_needed),
 	};
 
