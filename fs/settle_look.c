@@ -1,5 +1,6 @@
 #include "fs/settle_look.h"
 #include "core/base/buf.h"
+#include "core/base/proc.h"
 #include "fs/lower.h"
 #include "fs/observe_reach.h"
 #include "fs/settle_lock.h"
@@ -8,6 +9,11 @@
 #include <errno.h>
 
 #define CLOSED_TO_US_NS 50000000LL
+/*
+ * On a busy machine a writer waits for a processor in the middle of a save, for longer than a quiet
+ * moment. One that goes to sleep has finished; one that goes on computing is given so long.
+ */
+#define RUNNING_NS 25000000LL
 
 void look_done(struct look *l)
 {
@@ -39,6 +45,19 @@ static void wait_for_tool(struct look *l, struct rule_batch *b, struct writer_pr
 	p->pidfd = -1;
 }
 
+static bool is_running(pid_t tid)
+{
+	struct proc_stat st;
+
+	return proc_stat(tid, &st) == 0 && (st.state == 'R' || st.state == 'D');
+}
+
+static bool may_go_on(const struct rule_batch *b, const struct writer_process *p)
+{
+	return b->now_ns - p->last_ns < b->quiet_ns + RUNNING_NS &&
+	       (is_running(p->tid) || (p->tid != p->pid && is_running(p->pid)));
+}
+
 static void look_at_process(struct look *l, struct rule_batch *b, struct writer_process *p, dev_t dev, struct inodes *open)
 {
 	int r;
@@ -46,7 +65,7 @@ static void look_at_process(struct look *l, struct rule_batch *b, struct writer_
 	if (p->young)
 		wait_for_tool(l, b, p);
 	r = open_for_writing(p->pid, dev, open);
-	if (r == -EACCES && b->now_ns - p->last_ns < CLOSED_TO_US_NS) {
+	if ((r == -EACCES && b->now_ns - p->last_ns < CLOSED_TO_US_NS) || may_go_on(b, p)) {
 		b->tool = true;
 		l->again = true;
 	}

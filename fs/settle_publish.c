@@ -1,6 +1,7 @@
 #include "fs/settle_publish.h"
 #include "core/base/buf.h"
 #include "core/base/log.h"
+#include "core/base/strv.h"
 #include "fs/hold.h"
 #include "fs/ignore.h"
 #include "fs/lower.h"
@@ -56,49 +57,82 @@ static void add(struct telling *t, const struct mark *m, const struct compared *
 		t->first_ns = m->first_ns;
 }
 
-static int publish(struct telling *t, const struct mark *m, const struct compared *c)
+void item_compare(struct telling *t, struct item *i)
 {
-	return journal_publish(t->journal, m->index, m->last, &c->before, &c->after, c->has_stamp ? &c->stamp : NULL, true);
+	AUTO_BUF path = { 0 };
+
+	free(i->path);
+	i->path = NULL;
+	if (i->mark.in_flight || moves_wait_for(i->mark.index, i->mark.first))
+		return;
+	if (journal_mark_path(t->journal, i->mark.index, &path) < 0)
+		return;
+	compare(t->root_fd, &i->mark, buf_str(&path), &i->found);
+	i->path = buf_take(&path);
+	if (!i->path)
+		i->path = strdup("");
 }
 
-bool telling_add(struct telling *t, const struct mark *first_seen, bool open)
+/* The mark as it is now, in its place. False: it is another one. */
+static bool look_again(const struct telling *t, const struct item *i, struct mark *now)
 {
-	struct mark m = *first_seen;
-	struct compared c;
-	AUTO_BUF path = { 0 };
+	return journal_mark(t->journal, i->mark.index, now) && now->first == i->mark.first;
+}
+
+bool item_is_stale(const struct telling *t, const struct item *i)
+{
+	struct mark now;
+
+	return !look_again(t, i, &now) || now.in_flight || now.last != i->mark.last;
+}
+
+void item_publish(struct telling *t, struct item *i)
+{
 	int r = -EAGAIN;
 
-	if (moves_wait_for(m.index, m.first))
-		return false; /* what is below is not marked yet */
-	for (int i = 0; r == -EAGAIN && i < TRIES; i++) {
-		if (i && (!journal_mark(t->journal, m.index, &m) || m.first != first_seen->first))
-			return true;
-		if (m.in_flight || journal_mark_path(t->journal, m.index, &path) < 0)
-			return false;
-		compare(t->root_fd, &m, buf_str(&path), &c);
-		r = publish(t, &m, &c);
+	for (int n = 0; i->path && r == -EAGAIN && n < TRIES; n++) {
+		const struct compared *c = &i->found;
+
+		r = journal_publish(t->journal, i->mark.index, i->mark.last, &c->before, &c->after,
+				    c->has_stamp ? &c->stamp : NULL, true);
+		if (r == -EAGAIN && (!i->forced || !look_again(t, i, &i->mark)))
+			return;
+		if (r == -EAGAIN)
+			item_compare(t, i);
 	}
 	if (r == -EAGAIN)
-		return false;
-	hold_drop(m.index, m.first);
-	if (r == 0 && !m.failed)
-		add(t, &m, &c, buf_str(&path), open);
-	return true;
+		return;
+	i->settled = true;
+	hold_drop(i->mark.index, i->mark.first);
+	if (r == 0 && !i->mark.failed)
+		add(t, &i->mark, &i->found, i->path, i->open);
 }
 
 /* ---- what is asked for a whole batch ---- */
+
+/* A directory that is gone can be told from a file only here: "out/" is ignored, "out" is not. */
+static const char *as_asked(const struct change *c, struct strv *made)
+{
+	bool dir = c->after.kind == STATE_DIR || (c->after.kind == STATE_ABSENT && c->before.kind == STATE_DIR);
+	AUTO_BUF path = { 0 };
+
+	if (!dir || !*c->path || buf_printf(&path, "%s/", c->path) < 0 || strv_take(made, buf_take(&path)) < 0)
+		return c->path;
+	return made->items[made->count - 1];
+}
 
 static void ask_ignored(struct telling *t)
 {
 	AUTO_FREE const char **paths = calloc(t->count, sizeof(*paths));
 	AUTO_FREE bool *verdicts = calloc(t->count, sizeof(*verdicts));
+	AUTO_STRV made = { 0 };
 
 	if (!paths || !verdicts)
 		return;
 	for (size_t i = 0; i < t->count; i++) {
-		paths[i] = t->changes[i].path;
+		paths[i] = as_asked(&t->changes[i], &made);
 		if (t->changes[i].reason == CHANGE_REAL)
-			ignore_path_changed(paths[i]);
+			ignore_path_changed(t->changes[i].path);
 	}
 	if (!ignore_ask(paths, t->count, verdicts, IGNORE_MS))
 		log_debug("event=ignore_unanswered paths=%zu", t->count);

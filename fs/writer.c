@@ -16,6 +16,7 @@
 
 struct process {
 	pid_t pid; /* 0: free */
+	pid_t tid; /* of its last request */
 	int pidfd; /* -1: there is none, its start time tells */
 	uint64_t start;
 	uint64_t batch; /* in which the rest was asked */
@@ -126,6 +127,7 @@ static bool tell_known(pid_t tid, struct writer *out)
 	if (!p || !is_current(p))
 		return false;
 	p->last_ns = clock_ns(CLOCK_MONOTONIC);
+	p->tid = tid;
 	tell(p, out);
 	return true;
 }
@@ -173,6 +175,7 @@ static bool ask(pid_t tid, struct process *out)
 			close(p.pidfd);
 		return false;
 	}
+	p.tid = tid;
 	p.start = st.start;
 	p.young = is_young(st.start);
 	memcpy(p.command, st.name, sizeof(p.command) - 1);
@@ -233,6 +236,7 @@ size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_
 			continue;
 		out[n++] = (struct writer_process){
 			.pid = p->pid,
+			.tid = p->tid,
 			.pidfd = p->pidfd < 0 ? -1 : fcntl(p->pidfd, F_DUPFD_CLOEXEC, 0),
 			.young = p->young,
 			.last_ns = p->last_ns,

@@ -29,7 +29,7 @@ void writer_wrote_back(pid_t pid);
 /* ---- for the settler ---- */
 
 struct writer_process {
-	pid_t pid;
+	pid_t pid, tid;	 /* tid: the thread of its last request */
 	int pidfd;	 /* a duplicate, the caller closes; -1: there is none */
 	bool young;	 /* its start was less than 2 s ago at its first write in the batch: a tool */
 	int64_t last_ns; /* CLOCK_MONOTONIC of its last request */
