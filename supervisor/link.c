@@ -1,4 +1,5 @@
 #include "supervisor/link.h"
+#include "core/clock.h"
 #include "supervisor/link_batch.h"
 #include "supervisor/link_wire.h"
 #include "supervisor/mount_watch.h"
@@ -33,7 +34,7 @@ struct link {
 	struct settle *settles, **settles_end; /* the first one is under way */
 	size_t settle_count;
 	char *clock; /* of the last batch; NULL: not subscribed yet */
-	bool lost, expected;
+	bool lost;
 };
 
 static const char *const claimed[] = { "hrfs-wait",	"hrfs-reload", "hrfs-why",
@@ -156,8 +157,7 @@ static void lose(struct link *l, const char *why)
 	l->lost = true;
 	uv_timer_stop(l->retry);
 	disconnect(l);
-	if (!l->expected)
-		l->options.gone(why, l->options.arg);
+	l->options.gone(why, l->options.arg);
 }
 
 static void on_unmounted(void *arg)
@@ -300,7 +300,7 @@ static void on_retry(uv_timer_t *timer)
 
 static void reconnect_later(struct link *l)
 {
-	if (!l->lost && !l->expected)
+	if (!l->lost)
 		uv_timer_start(l->retry, on_retry, RETRY_MS, 0);
 }
 
@@ -350,7 +350,9 @@ void link_free(struct link *l)
 	free(l);
 }
 
-void link_expect_end(struct link *l)
+pid_t link_keeper(const struct link *l)
 {
-	l->expected = true;
+	struct clock c;
+
+	return l->clock && clock_parse(l->clock, &c) == 0 ? (pid_t)c.pid : 0;
 }

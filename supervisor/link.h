@@ -8,6 +8,7 @@
 #include "core/change.h"
 #include "core/json.h"
 #include <stdint.h>
+#include <sys/types.h>
 
 struct link;
 
@@ -42,5 +43,5 @@ int link_call(struct link *l, json_t *request, link_answer answered, void *arg);
 int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answer answered, void *arg);
 /* object is taken over. The last answer to a request, or one of several (more) */
 void link_reply(struct link *l, int64_t id, json_t *object, bool more);
-/* the mount is taken away on purpose: gone() does not come for it */
-void link_expect_end(struct link *l);
+/* the process that holds the mount; 0: not known yet */
+pid_t link_keeper(const struct link *l);

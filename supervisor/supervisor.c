@@ -5,6 +5,7 @@
 #include "core/config.h"
 #include "core/json.h"
 #include "supervisor/config_watch.h"
+#include "supervisor/ending.h"
 #include "supervisor/engine.h"
 #include "supervisor/engine_view.h"
 #include "supervisor/link.h"
@@ -20,8 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DETACH_MS 2000
-
 struct supervisor {
 	const struct options *options;
 	uv_loop_t loop;
@@ -33,8 +32,8 @@ struct supervisor {
 	struct engine *engine;
 	struct config_watch *config; /* NULL: a COMMAND */
 	struct requests *requests;
-	uv_timer_t detach_timer;
-	bool begun, ending, detaching, over;
+	struct ending *ending;
+	bool begun, stopping;
 	int status; /* SUPERVISOR_FAILED, or -1: what the engine says */
 };
 
@@ -50,40 +49,11 @@ static void note(void *arg, const char *text)
 
 /* ---- the end ---- */
 
-static void finish(struct supervisor *s)
-{
-	s->over = true;
-	uv_stop(&s->loop);
-}
-
-static void on_detach_time(uv_timer_t *timer)
-{
-	finish(timer->data);
-}
-
-static void on_end_heard(const json_t *answer, void *arg)
+static void on_over(void *arg)
 {
 	struct supervisor *s = arg;
 
-	/* a detach is answered before it happens: the end of the connection or of the mount follows */
-	if (!s->over && (!answer || s->options->lifeline < 0))
-		finish(s);
-}
-
-/*
- * Takes the mount away that was made for this run; the lifeline does it too, but only after this
- * process has gone. Another mount is asked once more, so that what was said before has been heard.
- */
-static void end(struct supervisor *s)
-{
-	const char *last = s->options->lifeline < 0 ? "clock" : "hrfs-detach";
-
-	if (s->detaching || s->over)
-		return;
-	s->detaching = true;
-	uv_timer_start(&s->detach_timer, on_detach_time, DETACH_MS, 0);
-	if (!s->link || link_call(s->link, json_pack("[s]", last), on_end_heard, s) < 0)
-		finish(s);
+	uv_stop(&s->loop);
 }
 
 static void moved(void *arg)
@@ -92,13 +62,13 @@ static void moved(void *arg)
 
 	if (s->requests)
 		requests_moved(s->requests);
-	if (s->ending && engine_is_stopped(s->engine))
-		end(s);
+	if (s->stopping && engine_is_stopped(s->engine))
+		ending_begin(s->ending);
 }
 
 static void stop(struct supervisor *s, int sig, bool at_once)
 {
-	s->ending = true;
+	s->stopping = true;
 	engine_stop(s->engine, sig, at_once);
 	moved(s);
 }
@@ -222,12 +192,11 @@ static void on_gone(const char *why, void *arg)
 	struct supervisor *s = arg;
 	AUTO_BUF text = { 0 };
 
-	if (s->detaching) {
-		if (!s->over)
-			finish(s);
+	if (ending_has_begun(s->ending)) {
+		ending_gone(s->ending);
 		return;
 	}
-	buf_printf(&text, "%s; its services are ended", why);
+	buf_printf(&text, "%s%s", why, s->begun ? "; its services are ended" : "");
 	fail(s, buf_str(&text));
 }
 
@@ -379,10 +348,20 @@ static int make_engine(struct supervisor *s, struct buf *error)
 				      .mountpoint = o->mountpoint,
 				      .stop = on_stop_request,
 				      .arg = s };
+	struct ending_options n = { .loop = &s->loop,
+				    .link = s->link,
+				    .output = s->output,
+				    .mountpoint = o->mountpoint,
+				    .own = o->lifeline >= 0,
+				    .done = on_over,
+				    .arg = s };
 	int r = device_of(o, &e.device);
 
+	n.device = e.device;
 	if (r == 0)
 		r = engine_new(&e, &s->engine);
+	if (r == 0)
+		r = ending_new(&n, &s->ending);
 	c.engine = q.engine = s->engine;
 	if (r == 0 && !o->command)
 		r = config_watch_new(&c, &s->config);
@@ -394,13 +373,13 @@ static void free_parts(struct supervisor *s)
 {
 	requests_free(s->requests);
 	link_free(s->link);
+	ending_free(s->ending);
 	config_watch_free(s->config);
 	engine_free(s->engine);
 	processes_free(s->processes);
 	timeline_free(s->timeline);
 	terminal_free(s->terminal);
 	output_free(s->output);
-	uv_close((uv_handle_t *)&s->detach_timer, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT); /* what is being closed */
 	uv_loop_close(&s->loop);
 }
@@ -413,8 +392,6 @@ int supervisor_run(const struct options *options)
 
 	if (r < 0)
 		return SUPERVISOR_FAILED;
-	uv_timer_init(&s.loop, &s.detach_timer);
-	s.detach_timer.data = &s;
 	r = make_parts(&s, &error);
 	if (r == 0)
 		r = make_link(&s, &error);

@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -549,33 +550,51 @@ def test_the_end_of_the_mount_ends_all(supervise, free_port):
     wait_gone(pid)
 
 
-def test_killing_the_supervisor_leaves_no_process_and_no_mount(start, tree, mount, free_port, leftovers):
-    (tree.src / "server.py").write_text(SERVER)
-    (tree.src / "text").write_text("one")
-    (tree.src / "hrfs.yaml").write_text(held(free_port()))
-    reads, writes = os.pipe()
-    m = mount(lifeline=reads)
-    os.close(reads)
-    s = Supervised(m, start, lifeline=writes)
-    os.close(writes)
-    pid = s.ready().service("web")["pid"]
+@pytest.fixture
+def run_own(start, tree, mount, free_port):
+    """As hrfs run does it: the mount lives as long as the supervisor."""
+
+    def make():
+        for name, text in {"server.py": SERVER, "text": "one", "hrfs.yaml": held(free_port())}.items():
+            (tree.src / name).write_text(text)
+        reads, writes = os.pipe()
+        m = mount(lifeline=reads)
+        os.close(reads)
+        s = Supervised(m, start, lifeline=writes)
+        os.close(writes)
+        return s.ready()
+
+    return make
+
+
+def test_killing_the_supervisor_leaves_no_process_and_no_mount(run_own, leftovers):
+    s = run_own()
+    pid = s.service("web")["pid"]
     os.kill(s.run.pid, signal.SIGKILL)
     wait_gone(pid)
-    m.wait_end()
-    assert not m.mounted()
+    s.m.wait_end()
+    assert not s.m.mounted()
     wait_until(lambda: not leftovers())
 
 
-def test_the_end_takes_its_own_mount_away(start, tree, mount, free_port):
-    (tree.src / "server.py").write_text(SERVER)
-    (tree.src / "text").write_text("one")
-    (tree.src / "hrfs.yaml").write_text(held(free_port()))
-    reads, writes = os.pipe()
-    m = mount(lifeline=reads)
-    os.close(reads)
-    s = Supervised(m, start, lifeline=writes)
-    os.close(writes)
-    s.ready()
+def test_the_end_takes_its_own_mount_away(run_own):
+    s = run_own()
     s.run.signal(signal.SIGINT)
     assert s.run.wait() == 130
-    assert not m.mounted()
+    assert not s.m.mounted()
+    assert s.m.process.poll() is not None
+
+
+def test_the_end_names_who_is_still_inside(run_own, start):
+    s = run_own()
+    inside = start("sh", "-c", "read line; cat text", cwd=s.m.path, stdin=subprocess.PIPE)
+    s.run.signal(signal.SIGINT)
+    assert s.run.wait() == 130
+    assert not s.m.mounted()
+    assert f"sh ({inside.pid}) stands in {s.m.path}" in s.run.output()
+    # and it goes on working there
+    inside.process.stdin.write(b"\n")
+    inside.process.stdin.flush()
+    inside.wait_for("one")
+    inside.wait()
+    s.m.wait_end()
