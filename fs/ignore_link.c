@@ -60,7 +60,7 @@ static void hang_up(void)
 /* Said once, since after it there is no helper. */
 static int lose(const char *why)
 {
-	log_warn("event=git_helper_lost why=\"%s\" meaning=\"nothing counts as ignored from now on\"", why);
+	log_warn("event=git_helper_lost why=\"%s\" meaning=\"nothing counts as ignored until there is another\"", why);
 	hang_up();
 	return -EPIPE;
 }
