@@ -223,6 +223,9 @@ static bool may_run(void)
 	return false; /* it delivers such signals when it likes */
 #endif
 #endif
+#if defined(__SANITIZE_THREAD__)
+	return false;
+#endif
 	return true;
 }
 #else
