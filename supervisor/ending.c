@@ -40,8 +40,8 @@ static int name_one(const struct insider *i, void *arg)
 	AUTO_BUF text = { 0 };
 
 	if (e->inside++ == 0)
-		output_note(e->o.output, "%s is detached now; still inside, and served until they leave:",
-			    e->o.mountpoint);
+		output_note(e->o.output,
+			    "%s is detached now; still inside, and served until they leave:", e->o.mountpoint);
 	if (e->inside <= NAMED_MAX && insider_text(i, &text) == 0)
 		output_note(e->o.output, "  %s", buf_str(&text));
 	return 0;

@@ -115,22 +115,14 @@ static void do_stop(struct service *s)
 }
 
 static void (*const actions[SERVICE_ACTIONS])(struct service *s) = {
-	[DO_NOTHING] = do_nothing,
-	[DO_WAIT] = do_wait,
-	[DO_BUILD] = do_build,
-	[DO_BUILD_LATER] = build_later,
-	[DO_SPAWN] = do_spawn,
-	[DO_SPAWN_NEW] = do_spawn_new,
-	[DO_PROMOTE] = run_promote,
-	[DO_INHERIT] = run_inherit,
-	[DO_DROP_NEW] = do_drop_new,
-	[DO_DROP_NEW_AND_WAIT] = do_drop_new_and_wait,
-	[DO_TERM] = do_term,
-	[DO_RELOAD] = exec_begin,
-	[DO_NOTE_UP] = do_note_up,
-	[DO_NOTE_KEPT] = do_note_kept,
-	[DO_BACKOFF] = do_backoff,
-	[DO_STOP] = do_stop,
+	[DO_NOTHING] = do_nothing,   [DO_WAIT] = do_wait,
+	[DO_BUILD] = do_build,	     [DO_BUILD_LATER] = build_later,
+	[DO_SPAWN] = do_spawn,	     [DO_SPAWN_NEW] = do_spawn_new,
+	[DO_PROMOTE] = run_promote,  [DO_INHERIT] = run_inherit,
+	[DO_DROP_NEW] = do_drop_new, [DO_DROP_NEW_AND_WAIT] = do_drop_new_and_wait,
+	[DO_TERM] = do_term,	     [DO_RELOAD] = exec_begin,
+	[DO_NOTE_UP] = do_note_up,   [DO_NOTE_KEPT] = do_note_kept,
+	[DO_BACKOFF] = do_backoff,   [DO_STOP] = do_stop,
 };
 
 /* ---- events ---- */

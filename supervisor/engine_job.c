@@ -11,7 +11,7 @@ struct job {
 	struct service *service;
 	struct process *process; /* NULL: it has ended */
 	char *name;
-	pid_t pid; /* of hrfs-job */
+	pid_t pid;  /* of hrfs-job */
 	bool asked; /* the mount has not answered yet */
 	const struct job_events *events;
 	void *arg;

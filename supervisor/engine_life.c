@@ -118,8 +118,7 @@ static bool sockets_fit(const struct service *s)
 
 	if (!s->held)
 		return true;
-	return l->addresses.count &&
-	       sockets_match(s->held->sockets, &l->addresses, &l->names, s->engine->o.mountpoint);
+	return l->addresses.count && sockets_match(s->held->sockets, &l->addresses, &l->names, s->engine->o.mountpoint);
 }
 
 static void change_service(struct service *s, struct settings *settings, const struct config_service *config)

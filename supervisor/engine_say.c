@@ -73,8 +73,7 @@ void say_clock(int64_t wall_ms, struct buf *out)
 
 	localtime_r(&then, &a);
 	localtime_r(&now, &b);
-	strftime(text, sizeof(text), a.tm_yday == b.tm_yday && a.tm_year == b.tm_year ? "%H:%M" : "%Y-%m-%d %H:%M",
-		 &a);
+	strftime(text, sizeof(text), a.tm_yday == b.tm_yday && a.tm_year == b.tm_year ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
 	buf_puts(out, text);
 }
 
@@ -160,10 +159,11 @@ static void say_port_is_held(struct service *s, const struct generation *g)
 
 	if (g->in_terminal)
 		buf_printf(&perhaps, "it %s before it was ready; if ", s->end_text);
-	say_trouble(s,
-		    "%sit could not bind its port: hrfs holds %s and passes it on as descriptor 3 (LISTEN_FDS), which it does not "
-		    "take; replace 'listen:' by 'port: %d' for a program that binds by itself",
-		    buf_str(&perhaps), sockets_address(g->held->sockets, 0), sockets_port(g->held->sockets));
+	say_trouble(
+		s,
+		"%sit could not bind its port: hrfs holds %s and passes it on as descriptor 3 (LISTEN_FDS), which it does not "
+		"take; replace 'listen:' by 'port: %d' for a program that binds by itself",
+		buf_str(&perhaps), sockets_address(g->held->sockets, 0), sockets_port(g->held->sockets));
 }
 
 void say_run_ended(struct service *s, struct generation *g)
@@ -274,7 +274,8 @@ void say_outcome(struct service *s, enum service_state was, enum service_event e
 		if (s->state == SERVICE_READY && was != SERVICE_READY) {
 			say_no_trouble(s);
 			say_end(s, true, "ready", "%s",
-				event == EVENT_RELOADED ? "it took in the new code" : "all is again as in the code that serves");
+				event == EVENT_RELOADED ? "it took in the new code"
+							: "all is again as in the code that serves");
 		}
 		break;
 	case EVENT_BUILT_KEEP:

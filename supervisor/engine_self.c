@@ -14,8 +14,8 @@
 #define MAX_ENVIRONMENT (256 * 1024)
 
 static const struct tool {
-	const char *name; /* of a word of the command line, its last part */
-	const char *word; /* that stands beside it; NULL: always */
+	const char *name;    /* of a word of the command line, its last part */
+	const char *word;    /* that stands beside it; NULL: always */
 	const char *handing; /* what hands reloading to hrfs */
 } tools[] = {
 	{ "uvicorn", "--reload", "leave out --reload" },
@@ -133,15 +133,14 @@ static bool process_watches(pid_t pid, dev_t device)
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)pid);
 	infos = opendir(path);
 	while (fds && infos && !found && (d = readdir(fds))) {
-		ssize_t n = isdigit((unsigned char)d->d_name[0]) ?
-				    readlinkat(dirfd(fds), d->d_name, target, sizeof(target) - 1) :
-				    -1;
+		ssize_t n = isdigit((unsigned char)d->d_name[0])
+				    ? readlinkat(dirfd(fds), d->d_name, target, sizeof(target) - 1)
+				    : -1;
 
 		if (n <= 0)
 			continue;
 		target[n] = '\0';
-		found = strcmp(target, "anon_inode:inotify") == 0 &&
-			watches_device(dirfd(infos), d->d_name, device);
+		found = strcmp(target, "anon_inode:inotify") == 0 && watches_device(dirfd(infos), d->d_name, device);
 	}
 	if (fds)
 		closedir(fds);
@@ -181,10 +180,13 @@ static void tell(struct service *s, const struct finding *f)
 		return;
 	s->told_itself = true;
 	if (f->tool && f->tool->handing)
-		say_note(s, "reloads itself (%s), so hrfs leaves it alone; to hand that to hrfs %s, or set reload: restart",
-			 f->sign, f->tool->handing);
+		say_note(
+			s,
+			"reloads itself (%s), so hrfs leaves it alone; to hand that to hrfs %s, or set reload: restart",
+			f->sign, f->tool->handing);
 	else
-		say_note(s, "reloads itself (%s), so hrfs leaves it alone; reload: restart hands that to hrfs", f->sign);
+		say_note(s, "reloads itself (%s), so hrfs leaves it alone; reload: restart hands that to hrfs",
+			 f->sign);
 }
 
 bool self_reloads(struct service *s)

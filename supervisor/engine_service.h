@@ -40,16 +40,16 @@ struct generation {
 	enum place place;
 	unsigned number;
 	struct job *job;
-	struct ready *ready;  /* NULL: not waiting any more, nor notified */
-	char *ready_by;	      /* "listening on …" */
-	char *could_not;      /* why it could not be executed */
-	uint64_t output_mark; /* its output comes after */
-	int64_t code_ms;      /* wall clock: the code that it runs is of then */
-	int64_t start_ms, up_ms;  /* monotonic; up_ms 0: was never ready */
+	struct ready *ready;	 /* NULL: not waiting any more, nor notified */
+	char *ready_by;		 /* "listening on …" */
+	char *could_not;	 /* why it could not be executed */
+	uint64_t output_mark;	 /* its output comes after */
+	int64_t code_ms;	 /* wall clock: the code that it runs is of then */
+	int64_t start_ms, up_ms; /* monotonic; up_ms 0: was never ready */
 	int64_t up_wall_ms;
 	struct process_status status;
 	bool exited, asked;
-	bool only_alive;	/* ready because it lived, it has never listened */
+	bool only_alive; /* ready because it lived, it has never listened */
 	bool in_terminal;
 	bool accepts; /* leaving: may still accept from the held sockets */
 	bool reloads_itself;
@@ -61,9 +61,9 @@ struct build {
 	struct job *job; /* NULL: none runs */
 	bool cleaning;	 /* it is the clean: command, the build follows */
 	bool cancelled;
-	bool again;	 /* asked for once more while it ran */
-	bool dirty;	 /* its inputs changed while the last one ran: what it wrote must look older */
-	bool settling;	 /* waits to know all that the last one wrote */
+	bool again;    /* asked for once more while it ran */
+	bool dirty;    /* its inputs changed while the last one ran: what it wrote must look older */
+	bool settling; /* waits to know all that the last one wrote */
 	uint64_t output_mark;
 	int64_t start_ms;		    /* monotonic */
 	int64_t begin_wall_ms, end_wall_ms; /* end: 0 while it runs */
@@ -94,25 +94,25 @@ struct service {
 	struct build build;
 	struct side check, exec;
 	struct generation *current, *newcomer, *leaving;
-	struct held *held; /* for what is started next; NULL: not opened */
+	struct held *held;	    /* for what is started next; NULL: not opened */
 	unsigned generations, jobs; /* jobs: processes of any kind that have not ended */
-	uint64_t reload;   /* number of the timeline's record that is under way; 0: none */
-	int64_t wait_ms, stop_ms; /* monotonic: when it began to wait, was asked to end */
-	int64_t try_wall_ms; /* the code that was tried last is of then */
-	uv_timer_t *timer;   /* back-off, a signal's reload, sockets of the leaving */
+	uint64_t reload;	    /* number of the timeline's record that is under way; 0: none */
+	int64_t wait_ms, stop_ms;   /* monotonic: when it began to wait, was asked to end */
+	int64_t try_wall_ms;	    /* the code that was tried last is of then */
+	uv_timer_t *timer;	    /* back-off, a signal's reload, sockets of the leaving */
 	uv_timer_t *drain_timer;
 	unsigned drain_polls;
-	char *trouble;	   /* what is wrong, one line; NULL: nothing */
-	char *trouble_text; /* the compiler's text */
-	char *end_text;	   /* how the last generation ended: "exited with status 1" */
+	char *trouble;		   /* what is wrong, one line; NULL: nothing */
+	char *trouble_text;	   /* the compiler's text */
+	char *end_text;		   /* how the last generation ended: "exited with status 1" */
 	int64_t up_ms, backoff_ms; /* how long the last generation was ready; until it is started again */
-	int code;	   /* as a shell would report the last end or failed build; -1: none yet */
-	bool forced;	   /* a new generation whatever reload: says */
-	bool full;	   /* from scratch */
-	bool removed;	   /* not in the configuration any more */
-	bool restart;	   /* once it has ended */
-	bool ran_at_stop;  /* something of it ran when hrfs was asked to end */
-	bool told_itself;  /* the notice about reloading itself has been given */
+	int code;		   /* as a shell would report the last end or failed build; -1: none yet */
+	bool forced;		   /* a new generation whatever reload: says */
+	bool full;		   /* from scratch */
+	bool removed;		   /* not in the configuration any more */
+	bool restart;		   /* once it has ended */
+	bool ran_at_stop;	   /* something of it ran when hrfs was asked to end */
+	bool told_itself;	   /* the notice about reloading itself has been given */
 };
 
 struct posted {
@@ -127,11 +127,11 @@ struct engine {
 	struct strv only;
 	struct posted *queue;
 	size_t queued, queue_size;
-	unsigned holds;	 /* events wait until all are released */
+	unsigned holds; /* events wait until all are released */
 	bool carrying_out, paused, stopping;
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
-	uint64_t works;	 /* commands that have ended: what they wrote may concern others */
+	uint64_t works;	  /* commands that have ended: what they wrote may concern others */
 };
 
 /* ---- engine.c ---- */
@@ -166,8 +166,8 @@ struct job_events {
 };
 
 /* stage: "build", "run"… events and arg of options are its own. 0; -errno with error */
-int job_start(struct service *s, const char *stage, struct process_options *options,
-	      const struct job_events *events, void *arg, struct job **out, struct buf *error);
+int job_start(struct service *s, const char *stage, struct process_options *options, const struct job_events *events,
+	      void *arg, struct job **out, struct buf *error);
 struct process *job_process(struct job *j);
 void job_stop(struct job *j, int sig, int64_t grace_ms);
 void job_kill(struct job *j);
@@ -194,11 +194,15 @@ void build_forget(struct service *s);
 /* ---- engine_run.c ---- */
 
 void run_spawn(struct service *s, enum place place);
-void run_leave(struct service *s, struct generation *g); /* ask it to end, nobody waits for it */
 void run_promote(struct service *s);
 void run_inherit(struct service *s);
 void run_stop(struct generation *g);
-bool run_is_draining(const struct service *s); /* a leaving one may still accept */
+
+/* ---- engine_leave.c ---- */
+
+void run_leave(struct service *s, struct generation *g); /* ask it to end, nobody waits for it */
+void run_left(struct service *s, struct generation *g);	 /* it has ended */
+bool run_is_draining(const struct service *s);		 /* a leaving one may still accept */
 
 /* ---- engine_side.c ---- */
 

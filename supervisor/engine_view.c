@@ -59,7 +59,9 @@ static void put_state(const struct service *s, struct buf *out)
 	case SERVICE_FINISHED:
 		if (s->config->run.argv.count)
 			buf_printf(out, "%s; waits for the next change",
-				   s->trouble ? s->trouble : s->end_text ? s->end_text : "ended");
+				   s->trouble	 ? s->trouble
+				   : s->end_text ? s->end_text
+						 : "ended");
 		else
 			buf_puts(out, "built");
 		break;
@@ -139,11 +141,10 @@ json_t *view_service(const struct service *s)
 
 	view_summary(s, &summary);
 	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:I,s:o,s:o,s:o,s:o}", "name", s->name, "state",
-			 service_state_word(s->state), "ok", (int)view_is_ok(s), "generation",
-			 g ? (int)g->number : 0, "pid", (int)pid, "serving_since_ms",
-			 (json_int_t)(g && g->up_ms ? g->up_wall_ms : 0), "summary", json_bytes(buf_str(&summary)),
-			 "error", error_of(s), "listen", listen_of(s), "ready_by",
-			 text_of(g && g->up_ms ? g->ready_by : NULL));
+			 service_state_word(s->state), "ok", (int)view_is_ok(s), "generation", g ? (int)g->number : 0,
+			 "pid", (int)pid, "serving_since_ms", (json_int_t)(g && g->up_ms ? g->up_wall_ms : 0),
+			 "summary", json_bytes(buf_str(&summary)), "error", error_of(s), "listen", listen_of(s),
+			 "ready_by", text_of(g && g->up_ms ? g->ready_by : NULL));
 }
 
 json_t *view_state(const struct state *s)
@@ -157,9 +158,9 @@ json_t *view_state(const struct state *s)
 
 static json_t *view_cause(const struct reload_cause *c)
 {
-	json_t *writer = json_pack("{s:i,s:o,s:s,s:b}", "pid", (int)c->writer.pid, "command",
-				   json_bytes(c->writer.command), "job", c->writer.job, "appended",
-				   (int)c->writer.appended);
+	json_t *writer =
+		json_pack("{s:i,s:o,s:s,s:b}", "pid", (int)c->writer.pid, "command", json_bytes(c->writer.command),
+			  "job", c->writer.job, "appended", (int)c->writer.appended);
 	json_t *o = json_pack("{s:o,s:o,s:I,s:o}", "before", view_state(&c->before), "after", view_state(&c->after),
 			      "tick", (json_int_t)c->tick, "writer", writer);
 

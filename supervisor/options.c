@@ -10,26 +10,33 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-enum { SOCKET = 256, MOUNTPOINT, SOURCE, DEVICE, SERVICE, CWD, WATCH, IGNORE, NAME, KEYS, MARKERS, DETACHED, CONSENT,
-       LIFELINE, READY };
+enum {
+	SOCKET = 256,
+	MOUNTPOINT,
+	SOURCE,
+	DEVICE,
+	SERVICE,
+	CWD,
+	WATCH,
+	IGNORE,
+	NAME,
+	KEYS,
+	MARKERS,
+	DETACHED,
+	CONSENT,
+	LIFELINE,
+	READY
+};
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, SOCKET },
-	{ "mountpoint", required_argument, NULL, MOUNTPOINT },
-	{ "source", required_argument, NULL, SOURCE },
-	{ "device", required_argument, NULL, DEVICE },
-	{ "service", required_argument, NULL, SERVICE },
-	{ "cwd", required_argument, NULL, CWD },
-	{ "watch", required_argument, NULL, WATCH },
-	{ "ignore", required_argument, NULL, IGNORE },
-	{ "name", required_argument, NULL, NAME },
-	{ "keys", no_argument, NULL, KEYS },
-	{ "markers", no_argument, NULL, MARKERS },
-	{ "detached", no_argument, NULL, DETACHED },
-	{ "consent", no_argument, NULL, CONSENT },
-	{ "lifeline", required_argument, NULL, LIFELINE },
-	{ "ready", required_argument, NULL, READY },
-	{ 0 },
+	{ "socket", required_argument, NULL, SOCKET },	 { "mountpoint", required_argument, NULL, MOUNTPOINT },
+	{ "source", required_argument, NULL, SOURCE },	 { "device", required_argument, NULL, DEVICE },
+	{ "service", required_argument, NULL, SERVICE }, { "cwd", required_argument, NULL, CWD },
+	{ "watch", required_argument, NULL, WATCH },	 { "ignore", required_argument, NULL, IGNORE },
+	{ "name", required_argument, NULL, NAME },	 { "keys", no_argument, NULL, KEYS },
+	{ "markers", no_argument, NULL, MARKERS },	 { "detached", no_argument, NULL, DETACHED },
+	{ "consent", no_argument, NULL, CONSENT },	 { "lifeline", required_argument, NULL, LIFELINE },
+	{ "ready", required_argument, NULL, READY },	 { 0 },
 };
 
 static int refuse(struct buf *error, const char *what, const char *value)
@@ -120,7 +127,8 @@ static int check(const struct options *o, struct buf *error)
 		}
 	}
 	if (o->command && o->services.count)
-		return refuse(error, "a COMMAND and services of " CONFIG_FILE_NAME " exclude each other:", o->command[0]);
+		return refuse(error,
+			      "a COMMAND and services of " CONFIG_FILE_NAME " exclude each other:", o->command[0]);
 	return 0;
 }
 

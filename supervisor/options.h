@@ -7,7 +7,7 @@
 
 struct options {
 	const char *socket, *mountpoint, *source, *cwd, *name; /* of argv */
-	dev_t device;						/* 0: not said */
+	dev_t device;					       /* 0: not said */
 	struct strv services, watch, ignore;
 	bool keys, markers, detached, consent;
 	int lifeline, ready; /* -1: none */

@@ -81,7 +81,8 @@ static int take_names(const json_t *list, struct strv *names)
 	size_t i;
 	json_t *name;
 
-	json_array_foreach(list, i, name) {
+	json_array_foreach(list, i, name)
+	{
 		if (!json_is_string(name))
 			return -EINVAL;
 		if (strv_add(names, json_string_value(name)) < 0)
@@ -189,8 +190,7 @@ void requests_begin(struct requests *r)
 	size_t i;
 
 	r->early = NULL;
-	json_array_foreach(early, i, one)
-		take(r, json_integer_value(json_array_get(one, 0)), json_array_get(one, 1));
+	json_array_foreach(early, i, one) take(r, json_integer_value(json_array_get(one, 0)), json_array_get(one, 1));
 	json_decref(early);
 }
 
@@ -199,7 +199,8 @@ static void cancel_early(struct requests *r, int64_t id)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(r->early, i, one) {
+	json_array_foreach(r->early, i, one)
+	{
 		if (json_integer_value(json_array_get(one, 0)) != id)
 			continue;
 		json_array_remove(r->early, i);

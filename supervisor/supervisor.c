@@ -111,8 +111,7 @@ static void on_key(enum terminal_key key, void *arg)
 		break;
 	case TERMINAL_PAUSE:
 		engine_pause(s->engine, !engine_is_paused(s->engine));
-		output_note(s->output,
-			    engine_is_paused(s->engine) ? "paused: changes wait (p goes on)" : "going on");
+		output_note(s->output, engine_is_paused(s->engine) ? "paused: changes wait (p goes on)" : "going on");
 		break;
 	case TERMINAL_WHY:
 		say_why(s);
