@@ -11,6 +11,7 @@ import signal
 from tests.lib.wait import wait_gone
 
 TAG = "HRFS_TEST_TAG"
+PF_EXITING = 0x4  # of the flags in /proc/PID/stat: it has ended, the kernel is taking it apart
 PR_SET_CHILD_SUBREAPER = 36
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,7 +43,9 @@ def command(pid):
 
 
 def alive(pid):
-    return state_and_parent(pid)[0] not in ("", "Z", "X")
+    """Does its code still run? A process with much memory is taken apart for a while after its end."""
+    text = _read(f"/proc/{pid}/stat").rpartition(b") ")[2].split()
+    return len(text) > 6 and text[0] not in (b"Z", b"X") and not int(text[6]) & PF_EXITING
 
 
 def tagged(tag):
@@ -62,7 +65,7 @@ def descendants(root, spare=()):
     children = {}
     for pid in all_pids():
         state, parent = state_and_parent(pid)
-        if state not in ("", "Z", "X"):
+        if state and alive(pid):
             children.setdefault(parent, []).append(pid)
     found, queue = [], [root]
     while queue:

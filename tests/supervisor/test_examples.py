@@ -71,3 +71,5 @@ def test_a_bad_edit_leaves_the_old_code_serving(example, test, tree, hrfs, hrfs_
     file.write_text(good.replace(greeting, f"{greeting}, mended"))
     hrfs("wait", cwd=tree.src, timeout=120)
     assert get(port) == (200, f"{greeting}, mended\n")
+    run.signal(2)
+    run.wait()

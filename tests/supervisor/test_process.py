@@ -239,7 +239,7 @@ def test_a_server_below_the_program_is_asked_once(driver, test, where):
     program = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {COUNTER!r}, *sys.argv[1:]]).wait()"
     d = driver("--", *python(program, counts, where))
     d.running.wait_for("^up")
-    d.say("stop", 0, int(signal.SIGTERM), 300)
+    d.say("stop", 0, int(signal.SIGTERM), 1500)
     d.wait("exited 0 was ended by SIGTERM")
     d.wait("ended 0")
     assert counts.read_text() == "1\n"

@@ -199,3 +199,15 @@ def test_a_reload_by_signal_is_over_when_the_server_notifies(supervise, free_por
     s.ready()
     assert get(free_port) == "two"
     assert s.service("web")["pid"] == pid
+
+
+def test_nothing_of_hrfss_own_is_open_in_a_job(supervise):
+    """Above all not the lifeline: a job that outlived hrfs would keep the mount."""
+    read, write = os.pipe()
+    try:
+        s = supervise(None, command=["sh", "-c", "echo $(ls /proc/self/fd) over; sleep 1000"], lifeline=write)
+        s.run.wait_for("^0 1 2 3 over$")  # 3 is the directory that ls reads
+        s.end()
+    finally:
+        os.close(read)
+        os.close(write)

@@ -158,7 +158,7 @@ def test_tcp_with_an_address(driver):
 
 
 def test_tcp_of_a_held_socket_is_the_jobs_accepting(driver, test):
-    d = driver("--ready", "tcp", "--timeout", "300", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test))
+    d = driver("--ready", "tcp", "--timeout", "500", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test))
     d.wait("unready 0 nothing listened; last: it has the socket that hrfs holds, but does not accept")
     d.end()
 
@@ -173,7 +173,7 @@ def test_tcp_finds_a_server_on_the_other_loopback_address(driver):
 
 def test_http_wants_a_good_answer(driver, test):
     port = free_port()
-    d = driver("--ready", "http:/x", "--port", port, "--timeout", "500", "--stay", "--", *SERVER, f"port={port}", "status=503")
+    d = driver("--ready", "http:/x", "--port", port, "--timeout", "1500", "--stay", "--", *SERVER, f"port={port}", "status=503")
     d.wait(f"unready 0 GET /x was not answered well; last: 127.0.0.1:{port} answered 503")
     d.end()
 
@@ -225,7 +225,7 @@ def test_a_line_of_its_output(driver):
 
 
 def test_no_line_of_its_output(driver):
-    d = driver("--ready", "log:^up$", "--timeout", "200", "--stay", "--", "sh", "-c", "echo starting; sleep 1000")
+    d = driver("--ready", "log:^up$", "--timeout", "1000", "--stay", "--", "sh", "-c", "echo starting; sleep 1000")
     d.wait(r"unready 0 no line of its output matched \^up\$; last: starting")
     d.end()
 
@@ -261,7 +261,7 @@ def test_notify_with_status(driver):
 
 def test_notify_in_time_only(driver):
     d = driver(
-        *("--ready", "notify", "--timeout", "300", "--stay", "--"),
+        *("--ready", "notify", "--timeout", "1500", "--stay", "--"),
         *python(NOTIFY + "send('READY=0\\nSTATUS=loading\\nERRNO=2')\ntime.sleep(1000)"),
     )
     d.wait("unready 0 no READY=1 came to NOTIFY_SOCKET; last: No such file or directory")
@@ -271,10 +271,10 @@ def test_notify_in_time_only(driver):
 def test_notify_may_ask_for_more_time(driver, test):
     """The time-out would come before its one READY=1, which waits for a gate that opens after it."""
     program = NOTIFY + f"send('EXTEND_TIMEOUT_USEC=60000000')\nwhile not os.path.exists({str(test.dir / 'gate')!r}): time.sleep(0.01)\nsend('READY=1')\ntime.sleep(1000)"
-    d = driver("--ready", "notify", "--timeout", "400", "--stay", "--", *python(program))
+    d = driver("--ready", "notify", "--timeout", "1500", "--stay", "--", *python(program))
     d.started()
     # one that was started later, and does not ask, is too late first
-    other = driver("--ready", "notify", "--timeout", "800", "--stay", "--", "sleep", "1000")
+    other = driver("--ready", "notify", "--timeout", "1600", "--stay", "--", "sleep", "1000")
     other.wait("unready 0")
     open_gate(test)
     d.wait("ready 0 notified")

@@ -59,7 +59,7 @@ def test_odd_names_move_no_cursor(supervise):
     assert "\033" not in why(s)["text"]
     assert "a?[2J?b: made" in why(s)["text"]
     assert why(s)["reloads"][0]["cause"][0]["name"] == "a\033[2J\nb"
-    assert "hrfs: web: ready: a?[2J?b (" in s.run.output()
+    s.run.wait_for(r"^hrfs: web: ready: a\?\[2J\?b \(")
 
 
 def test_names_that_are_no_text(supervise):
