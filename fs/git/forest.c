@@ -66,9 +66,10 @@ static char *prefix_of(const char *root, const char *workdir)
  */
 static bool is_ignored_whole(struct repository *r, const char *prefix)
 {
+	AUTO_BUF clear = { 0 };
 	char verdict = 1;
 
-	if (!*prefix || !repository_may_ignore(r, prefix))
+	if (!*prefix || !repository_may_ignore(r, prefix, &clear))
 		return false;
 	return program_check_ignore(r->workdir, &prefix, 1, &verdict) == -ENOENT || verdict;
 }

@@ -126,7 +126,7 @@ static int converse(struct child *c, const struct buf *input, struct buf *out)
 
 int program_run(char *const argv[], const char *dir, const struct buf *input, struct buf *out)
 {
-	struct child c;
+	struct child c = { .in = -1, .out = -1 };
 	int status = 0;
 	int r = start(&c, argv, dir);
 

@@ -160,22 +160,38 @@ static bool says_ignored(struct repository *r, const char *path)
 	return git_ignore_path_is_ignored(&ignored, r->git, path) != 0 || ignored;
 }
 
+/* How much of path is directories that `clear`, one that is not ignored, is or is in. */
+static size_t known_part(const char *path, const struct buf *clear)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < clear->len && path[i] == clear->data[i]; i++) {
+		if (path[i] == '/')
+			known = i + 1;
+	}
+	return known;
+}
+
 /*
  * From the top down, since a directory that is ignored hides every rule below it. (Asked for the path
  * alone, libgit2 lets "!d/sub/x" win over "d/": seen up to 1.9.)
  */
-bool repository_may_ignore(struct repository *r, const char *path)
+bool repository_may_ignore(struct repository *r, const char *path, struct buf *clear)
 {
 	AUTO_FREE char *part = strdup(path);
-	char *slash = part;
+	char *slash;
 
 	if (!r->git || !part)
 		return true;
+	slash = part + known_part(path, clear);
 	while ((slash = strchr(slash, '/')) && slash[1]) {
 		char next = *++slash;
 
 		*slash = '\0';
 		if (says_ignored(r, part))
+			return true;
+		buf_truncate(clear, 0);
+		if (buf_puts(clear, part) < 0)
 			return true;
 		*slash = next;
 	}

@@ -20,6 +20,7 @@ int repository_open(struct repository **out, const char *dir, bool search, struc
 void repository_free(struct repository *r);
 /*
  * Does libgit2 call this path ignored, or a directory that it is in? path: relative to workdir, not
- * empty, '/' behind a directory. True also when it cannot tell: git has the last word.
+ * empty, '/' behind a directory. True also when it cannot tell: git has the last word. clear: what is
+ * known from the paths before it, empty at the beginning of a batch and for another repository.
  */
-bool repository_may_ignore(struct repository *r, const char *path);
+bool repository_may_ignore(struct repository *r, const char *path, struct buf *clear);

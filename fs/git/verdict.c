@@ -22,6 +22,8 @@ struct questions {
 	struct question *items; /* only those that libgit2 answers with "ignored" */
 	size_t count, size;
 	size_t of;
+	const struct repository *last; /* that was asked, and what is known of it by then */
+	struct buf clear;
 };
 
 static int note(struct repository *r, const char *inside, void *arg)
@@ -30,7 +32,10 @@ static int note(struct repository *r, const char *inside, void *arg)
 	struct question *items;
 	char *copy;
 
-	if (!repository_may_ignore(r, inside))
+	if (q->last != r)
+		buf_truncate(&q->clear, 0);
+	q->last = r;
+	if (!repository_may_ignore(r, inside, &q->clear))
 		return 0;
 	if (q->count == q->size) {
 		size_t size = q->size ? q->size * 2 : 16;
@@ -58,6 +63,7 @@ static void questions_done(struct questions *q)
 	for (size_t i = 0; i < q->count; i++)
 		free(q->items[i].path);
 	free(q->items);
+	buf_done(&q->clear);
 }
 
 /* All questions that are for the repository of question `first`; they are marked as answered. */
