@@ -1,5 +1,5 @@
 #include "fs/files.h"
-#include "core/base/log.h"
+#include "fs/keep.h"
 #include "fs/table.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +46,8 @@ static void evict(struct file *f)
 	f->cached = false;
 	count--;
 	precious -= f->precious;
+	if (f->precious)
+		keep_drop(KEEP_FILE, f->id);
 	if (f->refs)
 		return;
 	close(f->fd);
@@ -164,7 +166,7 @@ void files_put(struct file *f)
 	pthread_mutex_unlock(&table_lock);
 }
 
-void files_add(node_id id, int fd, bool keep)
+static void add(node_id id, int fd, bool keep)
 {
 	struct file *f;
 
@@ -173,6 +175,18 @@ void files_add(node_id id, int fd, bool keep)
 	if (f)
 		put_locked(f);
 	pthread_mutex_unlock(&table_lock);
+}
+
+void files_add(node_id id, int fd, bool keep)
+{
+	if (keep)
+		keep_send(KEEP_FILE, id, fd);
+	add(id, fd, keep);
+}
+
+void files_adopt(node_id id, int fd)
+{
+	add(id, fd, true);
 }
 
 void files_settled(void)

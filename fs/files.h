@@ -32,6 +32,8 @@ static inline void files_cleanup(struct file **f)
  * owner may not have again (of a file made read-only, or about to be).
  */
 void files_add(node_id id, int fd, bool precious);
+/* the same for one that the keeper has kept from a dead worker */
+void files_adopt(node_id id, int fd);
 /* A batch has settled: writable descriptors are let go of, or running the file on the lower would be ETXTBSY. */
 void files_settled(void);
 

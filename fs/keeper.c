@@ -1,16 +1,14 @@
 #include "fs/keeper.h"
 #include "core/base/log.h"
-#include "fs/control.h"
 #include "fs/files_of_mount.h"
 #include "fs/ready.h"
 #include "fs/shared.h"
-#include "fs/spawn.h"
+#include "fs/workers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,17 +16,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define CHILD_END_MS 3000 /* from its last word to its end, when it hangs on nothing */
-
 static struct {
 	const struct options *options;
 	dev_t dev;
-	int control; /* to the worker */
 	int lifeline;
 	int signals;
-	pid_t worker, git;
-	bool detached, ended;
-} keeper = { .control = -1 };
+	bool detached, ended, serving;
+} keeper;
 
 /* ---- starting ---- */
 
@@ -99,10 +93,10 @@ static void configure(struct worker_config *c, const struct options *o)
 	shared->layout = SHARED_LAYOUT;
 	shared->lane_count = (uint32_t)o->threads;
 	shared->start_time = time(NULL);
-	c->git_fd = -1;
 	c->settle_quiet_ms = (uint32_t)o->settle_quiet_ms;
 	c->settle_cap_ms = (uint32_t)o->settle_cap_ms;
 	c->without = o->without;
+	c->takeover = !o->no_takeover;
 	c->allow_other = o->mount.allow_other;
 	c->sole_writer = o->sole_writer;
 	c->read_only = o->mount.read_only;
@@ -110,13 +104,30 @@ static void configure(struct worker_config *c, const struct options *o)
 	c->keeper_pid = getpid();
 }
 
+static void detach(const char *why);
+
+static void said(enum control_message m)
+{
+	if (m == CONTROL_SERVING)
+		keeper.serving = true;
+	else if (m == CONTROL_DETACH)
+		detach("asked");
+	else if (m == CONTROL_ENDED)
+		keeper.ended = true;
+}
+
 /* The mount answers when the worker says so; dead before that, its log says why. */
 static int wait_until_serving(struct buf *error)
 {
-	enum control_message m = CONTROL_NONE;
-	int r = control_receive(keeper.control, &m, 0);
+	struct pollfd p = { workers_active_socket(), POLLIN, 0 };
 
-	if (r == 1 && m == CONTROL_SERVING)
+	while (!keeper.serving) {
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (p.revents && !workers_hear(said))
+			break;
+	}
+	if (keeper.serving)
 		return 0;
 	buf_printf(error, "the mount's worker ended before it could serve; see %s", shared->config.log_path);
 	return -EIO;
@@ -147,11 +158,10 @@ static int start(const struct options *o, struct buf *error)
 		log_to_file(c->log_path, LOG_MAX_BYTES);
 	if (r < 0)
 		return r;
-	keeper.git = spawn_git(c);
-	keeper.worker = spawn_worker(memfd, &keeper.control);
-	if (keeper.worker < 0) {
-		buf_printf(error, "worker: %s", strerror(-keeper.worker));
-		return keeper.worker;
+	r = workers_start(memfd);
+	if (r < 0) {
+		buf_printf(error, "worker: %s", strerror(-r));
+		return r;
 	}
 	return wait_until_serving(error);
 }
@@ -172,27 +182,6 @@ static void detach(const char *why)
 	keeper.detached = r == 0;
 }
 
-/* Whoever waits for the keeper's end finds everything closed then. What hangs on the lower is not waited for. */
-static void wait_for(pid_t *child)
-{
-	AUTO_FD fd = *child > 0 ? pidfd_open(*child, 0) : -1;
-	struct pollfd p = { fd, POLLIN, 0 };
-
-	if (fd >= 0)
-		poll(&p, 1, CHILD_END_MS);
-	if (*child > 0 && waitpid(*child, NULL, WNOHANG) == *child)
-		*child = 0;
-}
-
-static void end_children(void)
-{
-	if (keeper.worker > 0)
-		kill(keeper.worker, SIGKILL);
-	if (keeper.git > 0)
-		kill(keeper.git, SIGTERM);
-	wait_for(&keeper.git);
-}
-
 /* Whoever holds the device and doesn't serve makes every client hang: first all requests are made to fail. */
 static int give_up(const char *why)
 {
@@ -201,7 +190,7 @@ static int give_up(const char *why)
 	for (uint32_t i = 0; i < shared->lane_count; i++)
 		close(shared->config.device_fds[i]);
 	detach("worker_died");
-	end_children();
+	workers_end(true);
 	files_of_mount_remove(&shared->config);
 	return 1;
 }
@@ -209,25 +198,20 @@ static int give_up(const char *why)
 static int finish(void)
 {
 	log_info("event=end");
-	wait_for(&keeper.worker);
-	end_children();
+	workers_end(false);
 	files_of_mount_remove(&shared->config);
 	return 0;
 }
 
 /* ---- the loop ---- */
 
+/* Workers are told dead by their sockets, the git helper by this. */
 static void reap(void)
 {
-	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == keeper.git) {
-			log_warn("event=git_helper_ended status=%#x meaning=\"nothing counts as ignored from now on\"", status);
-			keeper.git = 0;
-		}
-	}
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		workers_reaped(pid);
 }
 
 static void hear_signal(void)
@@ -242,43 +226,36 @@ static void hear_signal(void)
 	}
 }
 
-/* False: the worker is gone. What it had said before is heard first. */
-static bool hear_worker(void)
-{
-	enum control_message m;
-	int r;
-
-	while ((r = control_receive(keeper.control, &m, 1)) == 1) {
-		if (m == CONTROL_DETACH)
-			detach("asked");
-		else if (m == CONTROL_ENDED)
-			keeper.ended = true;
-	}
-	return r == -EAGAIN;
-}
-
 static int loop(void)
 {
-	struct pollfd p[] = {
-		{ keeper.control, POLLIN, 0 },
-		{ keeper.signals, POLLIN, 0 },
-		{ keeper.lifeline, 0, 0 }, /* only its end is of interest */
-	};
-
 	for (;;) {
-		if (poll(p, 3, -1) < 0) {
+		struct pollfd p[] = {
+			{ workers_active_socket(), POLLIN, 0 },
+			{ workers_standby_socket(), POLLIN, 0 },
+			{ keeper.signals, POLLIN, 0 },
+			{ keeper.lifeline, 0, 0 }, /* only its end is of interest */
+		};
+
+		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return give_up("poll failed");
 		}
+		/* the worker first: the helper that ends with it is not to be started again */
+		if (p[0].revents && !workers_hear(said)) {
+			if (keeper.ended)
+				return finish();
+			if (!workers_replace())
+				return give_up("the worker died");
+		}
 		if (p[1].revents)
+			workers_standby_died();
+		if (p[2].revents)
 			hear_signal();
-		if (p[2].revents & (POLLHUP | POLLERR | POLLNVAL)) {
-			p[2].fd = -1;
+		if (p[3].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+			keeper.lifeline = -1;
 			detach("lifeline");
 		}
-		if (p[0].revents && !hear_worker())
-			return keeper.ended ? finish() : give_up("the worker died");
 	}
 }
 
@@ -334,7 +311,7 @@ int keeper_main(const struct options *o)
 		return give_up("nobody to tell");
 	}
 	log_info("event=serving source=\"%s\" mountpoint=\"%s\" worker=%d", shared->config.source,
-		 shared->config.mountpoint, keeper.worker);
+		 shared->config.mountpoint, workers_active_pid());
 	if (chdir("/"))
 		log_warn("event=chdir_failed");
 	if (!o->foreground)

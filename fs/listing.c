@@ -11,6 +11,7 @@ struct listing {
 	struct map places; /* name -> its place in entries + 1, while present */
 	struct listing_entry *entries;
 	size_t count, size;
+	uint64_t base; /* the first entry's cookie is base + 1 */
 };
 
 struct listing *listing_new(void)
@@ -84,13 +85,25 @@ static void drop_absent(struct listing *l)
 	}
 }
 
-int listing_refresh(struct listing *l, int fd)
+bool listing_is_new(struct listing *l)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&l->lock);
+	is_new = l->count == 0;
+	pthread_mutex_unlock(&l->lock);
+	return is_new;
+}
+
+int listing_refresh(struct listing *l, int fd, uint64_t after)
 {
 	char buf[32768] __attribute__((aligned(8)));
 	ssize_t n = 0;
 	int r = 0;
 
 	pthread_mutex_lock(&l->lock);
+	if (l->count == 0)
+		l->base = after;
 	for (size_t i = 0; i < l->count; i++)
 		l->entries[i].present = false;
 	while (r == 0 && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
@@ -113,8 +126,8 @@ void listing_each(struct listing *l, uint64_t after,
 		  bool (*fn)(const struct listing_entry *e, uint64_t cookie, void *arg), void *arg)
 {
 	pthread_mutex_lock(&l->lock);
-	for (size_t i = after; i < l->count; i++) {
-		if (l->entries[i].present && !fn(&l->entries[i], i + 1, arg))
+	for (size_t i = after > l->base ? after - l->base : 0; i < l->count; i++) {
+		if (l->entries[i].present && !fn(&l->entries[i], l->base + i + 1, arg))
 			break;
 	}
 	pthread_mutex_unlock(&l->lock);

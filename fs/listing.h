@@ -20,8 +20,13 @@ struct listing_entry {
 
 struct listing *listing_new(void);
 void listing_free(struct listing *l);
-/* Reads the directory (O_RDONLY, from its start) anew. 0 or -errno */
-int listing_refresh(struct listing *l, int fd);
+/* Nothing was ever read into it: after a worker's death its cookies are gone. */
+bool listing_is_new(struct listing *l);
+/*
+ * Reads the directory (O_RDONLY, from its start) anew. after: the first time, cookies begin behind it: who
+ * is in the middle of a listing gets some names twice then rather than never. 0 or -errno
+ */
+int listing_refresh(struct listing *l, int fd, uint64_t after);
 /*
  * Calls fn with each present entry behind the cookie `after` and with the entry's own cookie, until it
  * answers false. fn runs under the listing's lock.

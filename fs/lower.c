@@ -1,5 +1,7 @@
 #include "fs/lower.h"
+#include "fs/counts.h"
 #include "fs/files.h"
+#include "fs/keep.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -345,7 +347,8 @@ static int enter(node_id dir, uint32_t version, const char *name, const struct i
 		n = table_new(is);
 	r = n ? table_add_name(n, table_index(d), name) : -ENOMEM;
 	if (r == 0) {
-		n->lookups += lookups;
+		if (lookups && !counts_take(n))
+			r = -EOVERFLOW; /* more than one answer can hold */
 		*id = table_id(n);
 	} else if (n) {
 		table_collect(n);
@@ -415,10 +418,11 @@ int lower_enter_nameless(int fd, node_id *id, struct stat *st)
 	pthread_mutex_lock(&table_lock);
 	n = files_victim_room() ? table_new(&is) : NULL;
 	if (n) {
-		n->lookups = 1;
+		*id = table_id(n);
+		keep_send(KEEP_VICTIM, *id, own);
 		table_local(table_index(n))->victim_fd = take_fd(&own);
 		files_victim_added();
-		*id = table_id(n);
+		counts_take(n);
 	}
 	pthread_mutex_unlock(&table_lock);
 	if (own >= 0)

@@ -1,6 +1,7 @@
 /* What all operations share, those without a file of their own, and the table of them. */
 #include "fs/ops.h"
 #include "core/base/log.h"
+#include "fs/counts.h"
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include <errno.h>
@@ -17,49 +18,29 @@ struct observe_op observe_of(fuse_req_t req, enum observe_kind kind)
 	return (struct observe_op){ .kind = kind, .tid = fuse_req_ctx(req)->pid };
 }
 
-/* With table_lock. Recorded, so that whoever finds a request half-done can take it back. */
-static void set_lookups(struct node *n, uint64_t lookups)
-{
-	struct count_change *c = &lane_current()->change;
-
-	c->node = table_id(n);
-	c->before = n->lookups;
-	c->phase = 1;
-	n->lookups = lookups;
-	c->phase = 2;
-}
-
-static void forget_one(node_id id, uint64_t count)
+static void forget_one(node_id id, uint64_t count, uint32_t i)
 {
 	struct node *n;
 
 	pthread_mutex_lock(&table_lock);
-	n = table_node(id);
-	if (n && id != NODE_ROOT) {
-		set_lookups(n, n->lookups > count ? n->lookups - count : 0);
+	n = id == NODE_ROOT ? NULL : table_node(id);
+	counts_forget(n, count, i);
+	if (n)
 		table_collect(n);
-	}
 	pthread_mutex_unlock(&table_lock);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t count)
 {
-	forget_one(id, count);
+	forget_one(id, count, 0);
 	fuse_reply_none(req);
 }
 
 static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
-	for (size_t i = 0; i < count; i++) {
-		forget_one(forgets[i].ino, forgets[i].nlookup);
-		lane_current()->change.done = (uint32_t)i + 1;
-	}
+	for (size_t i = 0; i < count; i++)
+		forget_one(forgets[i].ino, forgets[i].nlookup, (uint32_t)i);
 	fuse_reply_none(req);
-}
-
-void take_back(node_id id)
-{
-	forget_one(id, 1);
 }
 
 static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool absent_is_answer)
@@ -77,8 +58,8 @@ static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool abs
 	}
 	e.ino = id;
 	e.generation = id >> 32;
-	if (fuse_reply_entry(req, &e) == -ENOENT && id)
-		take_back(id); /* the caller was killed meanwhile: nobody took the reference */
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		counts_give_back(0, counts_taken()); /* the caller was killed meanwhile: nobody took the reference */
 }
 
 void reply_entry(fuse_req_t req, node_id dir, const char *name)

@@ -7,6 +7,7 @@
 #include "fs/node.h"
 #include "fs/observe.h"
 #include "fs/shared.h"
+#include <stdbool.h>
 
 struct ops_options {
 	double timeout_s;      /* how long names and attributes are cached */
@@ -19,14 +20,14 @@ extern const struct fuse_lowlevel_ops ops_table;
 
 /* session.c: what the serving thread works on */
 struct lane *lane_current(void);
+/* a dead worker has read it and may have carried out some of it */
+bool request_is_resumed(void);
 const struct fuse_in_header *request_header(void);
 const void *request_argument(void);
 /* hands the id to the notifier: the kernel is to drop pages and attributes. Any thread, never waits */
 void notify_invalidate(node_id id);
 
 void reply_error(fuse_req_t req, int error); /* 0 or -errno */
-/* one lookup less: the answer that gave it was not taken */
-void take_back(node_id id);
 void reply_entry(fuse_req_t req, node_id dir, const char *name);
 struct observe_op observe_of(fuse_req_t req, enum observe_kind kind);
 

@@ -43,21 +43,30 @@ int clear_set_ids(int fd)
 	return fchmod(fd, st.st_mode & 07777) ? -errno : 0;
 }
 
+/* Where this append goes: to the end, or where a dead worker had been about to write it, when the end was there. */
+static uint64_t append_at(uint64_t size)
+{
+	struct intent *i = &lane_current()->intent;
+
+	if (!request_is_resumed() || !i->offset)
+		i->offset = size + 1;
+	return i->offset - 1;
+}
+
 /*
  * O_APPEND comes with an offset from the size that the kernel remembers. Where the lower's end is
  * elsewhere, somebody else has written: the true end is there.
  */
 static int true_end(int fd, struct observe_op *op, bool *moved)
 {
+	uint64_t asked = op->offset;
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
-	*moved = op->append && op->offset != (uint64_t)st.st_size;
-	if (*moved) {
-		op->offset = (uint64_t)st.st_size;
-		lane_current()->intent.offset = op->offset;
-	}
+	if (op->append)
+		op->offset = append_at((uint64_t)st.st_size);
+	*moved = op->offset != asked;
 	op->append = op->offset >= (uint64_t)st.st_size;
 	return 0;
 }
@@ -123,6 +132,22 @@ void op_fsync(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info
 	reply_error(req, r);
 }
 
+/* Ranges are taken out or put in once only; whether a dead worker had done so is seen by the size. */
+static int allocate_once(int fd, int mode, off_t offset, off_t len)
+{
+	struct intent *i = &lane_current()->intent;
+	struct stat st;
+
+	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) {
+		if (fstat(fd, &st))
+			return -errno;
+		if (request_is_resumed() && i->offset && i->offset != (uint64_t)st.st_size + 1)
+			return 0;
+		i->offset = (uint64_t)st.st_size + 1;
+	}
+	return fallocate(fd, mode, offset, len) ? -errno : 0;
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
 {
 	struct observe_op op = observe_of(req, OBSERVE_CONTENT);
@@ -133,7 +158,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
-		r = fallocate(f->fd, mode, offset, len) ? -errno : 0;
+		r = allocate_once(f->fd, mode, offset, len);
 		observe_after(&op, r);
 	}
 	reply_error(req, r);

@@ -1,4 +1,5 @@
 #include "core/base/buf.h"
+#include "fs/counts.h"
 #include "fs/listing.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -14,6 +15,7 @@ struct answer {
 	bool plus;
 	char *data;
 	size_t used, size;
+	uint32_t taken; /* references that this request had taken before: in an answer of a dead worker */
 };
 
 static bool is_dot(const char *name)
@@ -33,6 +35,8 @@ static size_t add_plus(struct answer *a, const char *name, ino_t ino, unsigned c
 
 	if (need > a->size - a->used)
 		return need;
+	if (counts_taken() - a->taken >= TAKEN_MAX / 2)
+		return SIZE_MAX; /* the lane can note no more: the rest in the next answer */
 	if (!is_dot(name) && lower_look_up(a->dir, name, 1, &id, &e.attr) == 0) {
 		e.ino = id;
 		e.generation = id >> 32;
@@ -111,29 +115,17 @@ static int read_by_listing(struct answer *a, int fd, off_t offset)
 
 	if (!l)
 		return -ENOMEM;
-	if (offset == 0)
-		r = listing_refresh(l, fd);
+	if (offset == 0 || listing_is_new(l))
+		r = listing_refresh(l, fd, (uint64_t)offset);
 	if (r == 0)
 		listing_each(l, (uint64_t)offset, add_listed, a);
 	return r;
 }
 
-/* Nobody has received the answer, so nobody has taken the references in it. */
-static void take_back_all(const struct answer *a)
-{
-	for (size_t at = 0; a->plus && at < a->used;) {
-		struct fuse_direntplus *d = (struct fuse_direntplus *)(a->data + at);
-
-		if (d->entry_out.nodeid)
-			take_back(d->entry_out.nodeid);
-		at += FUSE_DIRENTPLUS_SIZE(d);
-	}
-}
-
 static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	AUTO_FREE char *data = malloc(size);
-	struct answer a = { req, id, plus, data, 0, size };
+	struct answer a = { req, id, plus, data, 0, size, counts_taken() };
 	AUTO_FD fd = data ? node_open(id, O_RDONLY | O_DIRECTORY) : -ENOMEM;
 	int r = fd < 0 ? fd : 0;
 
@@ -142,7 +134,9 @@ static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t off
 	if (r < 0)
 		reply_error(req, r);
 	else if (fuse_reply_buf(req, data, a.used) == -ENOENT)
-		take_back_all(&a);
+		counts_give_back(a.taken, counts_taken()); /* nobody has received it, or the dead worker's has been */
+	else if (a.taken)
+		counts_give_back(0, a.taken); /* the dead worker's has not been received */
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)

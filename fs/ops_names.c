@@ -1,11 +1,14 @@
 /* Making names: create, mknod, mkdir, symlink, link. */
+#include "core/base/log.h"
 #include "fs/caller.h"
+#include "fs/counts.h"
 #include "fs/files.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 static void names_changed(node_id dir)
 {
@@ -39,6 +42,34 @@ static int link_object(const struct making *m, int dirfd)
 		return fd;
 	/* AT_EMPTY_PATH would want CAP_DAC_READ_SEARCH; the descriptor's path does not */
 	return linkat(AT_FDCWD, fd_path(fd, path), dirfd, m->name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/* It was made with rights that its owner does not have: he may give them to himself for a moment. */
+static int open_made(const char *name, int dirfd)
+{
+	int fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 || errno != EACCES || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return fd < 0 ? -errno : fd;
+	if (fchmodat(dirfd, name, 0600, 0))
+		return -errno;
+	fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	if (fchmodat(dirfd, name, st.st_mode & 07777, 0))
+		log_error("event=mode_lost mode=%o error=\"%s\"", st.st_mode, strerror(errno));
+	return fd;
+}
+
+/* What a dead worker was about to do when it died: has it been done? */
+static bool is_made(const struct making *m, const struct intent *i, int dirfd)
+{
+	if (!intent_is_doubtful(i))
+		return false;
+	if (m->opcode == FUSE_LINK)
+		return intent_leads_to(dirfd, m->name, m->linked);
+	return intent_made(i, dirfd, m->name);
 }
 
 static int create_file(struct making *m, int dirfd)
@@ -86,6 +117,24 @@ static int take_existing(const struct making *m)
 	return r == 0 && ftruncate(f->fd, 0) ? -errno : r;
 }
 
+static int make_once(struct making *m, const struct intent *i, const struct fuse_ctx *ctx, int dirfd)
+{
+	int r;
+
+	if (intent_is_over(i, &r) || is_made(m, i, dirfd)) {
+		r = intent_is_doubtful(i) ? 0 : r;
+		if (r == 0 && m->opcode == FUSE_CREATE)
+			m->fd = open_made(m->name, dirfd);
+		return r;
+	}
+	caller_enter(ctx->uid, ctx->gid, ctx->umask);
+	r = carry_out(m, dirfd);
+	caller_leave();
+	if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))
+		r = take_existing(m);
+	return r;
+}
+
 static int make(fuse_req_t req, struct making *m)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -105,12 +154,8 @@ static int make(fuse_req_t req, struct making *m)
 		return r;
 	r = observe_before(&op);
 	if (r == 0) {
-		intent = intent_begin(m->opcode, m->dir, m->name, m->linked);
-		caller_enter(ctx->uid, ctx->gid, ctx->umask);
-		r = carry_out(m, d->fd);
-		caller_leave();
-		if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))
-			r = take_existing(m);
+		intent = intent_begin(&(struct intent){ .opcode = m->opcode, .dir = m->dir, .node = m->linked });
+		r = make_once(m, intent, ctx, d->fd);
 		names_changed(m->dir);
 		intent_done(intent, r);
 		observe_after(&op, r);
@@ -198,5 +243,6 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 	e.generation = id >> 32;
 	fi->fh = 0;
 	fi->keep_cache = 1;
-	fuse_reply_create(req, &e, fi);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+		counts_give_back(0, counts_taken());
 }

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "fs/files.h"
 #include "fs/intent.h"
+#include "fs/keep.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
@@ -78,6 +79,7 @@ static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known,
 	r = lower_identify(fd, "", &is, &st);
 	if (r < 0 || !identity_equal(&is, &want))
 		return r;
+	keep_send(KEEP_VICTIM, *known, fd); /* first; then it is noted as kept */
 	victim_set(*known, take_fd(&fd));
 	*held = *known;
 	return 0;
@@ -96,6 +98,7 @@ static void victim_release(node_id held)
 	if (n && table_local(table_index(n))->victim_fd >= 0) {
 		fd = take_fd(&table_local(table_index(n))->victim_fd);
 		files_victim_gone();
+		keep_drop(KEEP_VICTIM, held);
 	}
 	pthread_mutex_unlock(&table_lock);
 	if (fd >= 0)
@@ -127,6 +130,24 @@ static void drop_name(node_id dir, const char *name)
 	pthread_mutex_unlock(&table_lock);
 }
 
+/* The system call, and the table after it, unless a dead worker has got that far. */
+static int remove_once(const struct intent *i, const char *name, int dirfd)
+{
+	struct identity is;
+	int r;
+
+	if (intent_is_over(i, &r))
+		return r;
+	if (intent_is_doubtful(i) &&
+	    (intent_look(dirfd, name, &is) == -ENOENT || (i->node && !intent_leads_to(dirfd, name, i->node))))
+		r = 0;
+	else
+		r = unlinkat(dirfd, name, i->opcode == FUSE_RMDIR ? AT_REMOVEDIR : 0) ? -errno : 0;
+	if (r == 0)
+		drop_name(i->dir, name);
+	return r;
+}
+
 static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char *name)
 {
 	struct observe_op op = observe_of(req, OBSERVE_REMOVE);
@@ -139,16 +160,16 @@ static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char 
 		return r;
 	op.dir = dir;
 	op.name = name;
-	r = victim_hold(dir, d->fd, name, &op.node, &held);
+	if (intent_found())
+		op.node = intent_found()->node; /* held already; the table may have dropped the name */
+	else
+		r = victim_hold(dir, d->fd, name, &op.node, &held);
 	pin(op.node, 1);
 	if (r == 0) {
 		r = observe_before(&op);
 		if (r == 0) {
-			intent = intent_begin(opcode, dir, name, op.node);
-			if (unlinkat(d->fd, name, opcode == FUSE_RMDIR ? AT_REMOVEDIR : 0))
-				r = -errno;
-			if (r == 0)
-				drop_name(dir, name);
+			intent = intent_begin(&(struct intent){ .opcode = opcode, .dir = dir, .node = op.node });
+			r = remove_once(intent, name, d->fd);
 			intent_done(intent, r);
 			observe_after(&op, r);
 		}
@@ -206,17 +227,31 @@ static void names_moved(const struct observe_op *op)
 	pthread_mutex_unlock(&table_lock);
 }
 
+/* Had a dead worker made the system call before it died? */
+static bool is_moved(const struct observe_op *op, int from, int to)
+{
+	struct identity is;
+
+	if (op->node == op->new_node && op->node)
+		return false; /* two names of one file: to rename them does nothing, again and again */
+	if (op->rename_flags & RENAME_EXCHANGE)
+		return intent_leads_to(to, op->new_name, op->node) && intent_leads_to(from, op->name, op->new_node);
+	return intent_look(from, op->name, &is) == -ENOENT && intent_leads_to(to, op->new_name, op->node);
+}
+
 static int rename_between(struct observe_op *op, int from, int to)
 {
-	struct intent *intent = intent_begin(FUSE_RENAME2, op->dir, op->name, op->node);
+	struct intent *intent = intent_begin(&(struct intent){
+		.opcode = FUSE_RENAME2, .dir = op->dir, .node = op->node, .other = op->new_node });
 	int r;
 
-	intent->flags = op->rename_flags;
-	intent->new_dir = op->new_dir;
-	intent->other = op->new_node;
-	strncpy(intent->new_name, op->new_name, NAME_MAX);
+	if (intent_is_over(intent, &r))
+		return r;
 	lower_move_begin();
-	r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
+	if (intent_is_doubtful(intent) && is_moved(op, from, to))
+		r = 0;
+	else
+		r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
 	if (r == 0)
 		names_moved(op);
 	lower_move_end();
@@ -224,17 +259,29 @@ static int rename_between(struct observe_op *op, int from, int to)
 	return r;
 }
 
+/* What the two names lead to before the rename; whoever is replaced by it is held. */
+static int find_both(struct observe_op *op, int to, node_id *held)
+{
+	const struct intent *found = intent_found();
+
+	*held = 0;
+	if (found) { /* by now the table may say otherwise */
+		op->node = found->node;
+		op->new_node = found->other;
+		return 0;
+	}
+	op->node = node_child(op->dir, op->name);
+	if (!(op->rename_flags & RENAME_EXCHANGE))
+		return victim_hold(op->new_dir, to, op->new_name, &op->new_node, held);
+	op->new_node = node_child(op->new_dir, op->new_name);
+	return 0;
+}
+
 static int observed_rename(struct observe_op *op, int from, int to)
 {
-	bool exchange = op->rename_flags & RENAME_EXCHANGE;
-	node_id held = 0;
-	int r = 0;
+	node_id held;
+	int r = find_both(op, to, &held);
 
-	op->node = node_child(op->dir, op->name);
-	if (exchange)
-		op->new_node = node_child(op->new_dir, op->new_name);
-	else
-		r = victim_hold(op->new_dir, to, op->new_name, &op->new_node, &held);
 	if (r < 0)
 		return r;
 	pin(op->node, 1);

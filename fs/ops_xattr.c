@@ -1,7 +1,9 @@
+#include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/xattr.h>
 
 /* Attributes of the object itself: an O_PATH descriptor does not do for these calls, its path does. */
@@ -46,7 +48,24 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 		fuse_reply_xattr(req, (size_t)n);
 }
 
-static void change(fuse_req_t req, fuse_ino_t id, int (*call)(const char *path, const void *arg), const void *arg)
+/* Carries out, and tells whether what it does has been done already, by a worker that died at it. */
+typedef int changer(const char *path, const void *arg);
+
+static int change_once(const char *path, changer *call, changer *is_done, const void *arg)
+{
+	struct intent *i = intent_begin(&(struct intent){ .opcode = request_header()->opcode });
+	int r;
+
+	if (intent_is_over(i, &r))
+		return r;
+	r = call(path, arg) ? -errno : 0;
+	if (r < 0 && intent_is_doubtful(i) && is_done(path, arg))
+		r = 0;
+	intent_done(i, r);
+	return r;
+}
+
+static void change(fuse_req_t req, fuse_ino_t id, changer *call, changer *is_done, const void *arg)
 {
 	struct observe_op op = observe_of(req, OBSERVE_ATTR);
 	AUTO_FD fd = node_open(id, O_PATH);
@@ -57,7 +76,7 @@ static void change(fuse_req_t req, fuse_ino_t id, int (*call)(const char *path, 
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
-		r = call(fd_path(fd, path), arg) ? -errno : 0;
+		r = change_once(fd_path(fd, path), call, is_done, arg);
 		observe_after(&op, r);
 	}
 	reply_error(req, r);
@@ -76,11 +95,20 @@ static int call_set(const char *path, const void *arg)
 	return setxattr(path, a->name, a->value, a->size, a->flags);
 }
 
+static int is_set(const char *path, const void *arg)
+{
+	const struct set_args *a = arg;
+	AUTO_FREE char *now = malloc(a->size + 1);
+	ssize_t n = now ? getxattr(path, a->name, now, a->size + 1) : -1;
+
+	return n == (ssize_t)a->size && memcmp(now, a->value, a->size) == 0;
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name, const char *value, size_t size, int flags)
 {
 	struct set_args args = { name, value, size, flags };
 
-	change(req, id, call_set, &args);
+	change(req, id, call_set, is_set, &args);
 }
 
 static int call_remove(const char *path, const void *arg)
@@ -88,7 +116,12 @@ static int call_remove(const char *path, const void *arg)
 	return removexattr(path, arg);
 }
 
+static int is_removed(const char *path, const void *arg)
+{
+	return getxattr(path, arg, NULL, 0) < 0 && errno == ENODATA;
+}
+
 void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 {
-	change(req, id, call_remove, name);
+	change(req, id, call_remove, is_removed, name);
 }

@@ -33,6 +33,7 @@ static const struct key keys[] = {
 	{ "subtype", TEXT, AT(mount.subtype), 0, 0 },
 	{ "source", TEXT, AT(source), 0, 0 },
 	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
+	{ "no_takeover", FLAG_ON, AT(no_takeover), 0, 0 },
 	{ "without", FEATURES, AT(without), 0, 0 },
 	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },
 	{ "settle_quiet_ms", NUMBER, AT(settle_quiet_ms), 1, 10000 },

@@ -24,6 +24,8 @@
 
 static struct journal *journal;
 static int control_socket;
+static int git_socket = -1; /* of hrfs-git, until ignore rules are started with it */
+static bool serving;
 
 /* A third for directories, a third for files, the rest for victims and everything else. */
 static void share_descriptors(int root_fd)
@@ -92,7 +94,7 @@ static void on_batch(const struct batch *batch, void *arg)
 
 static void on_detach(void)
 {
-	control_send(control_socket, CONTROL_DETACH);
+	control_send(control_socket, CONTROL_DETACH, 0, -1);
 }
 
 static int64_t busiest_ns(void)
@@ -155,14 +157,28 @@ int parts_start_serving(int control)
 		.status = add_status,
 		.detach = on_detach,
 	};
-	int r = ignore_start(c->git_fd);
+	int r = ignore_start(git_socket);
 
+	git_socket = -1;
+	serving = true;
 	control_socket = control;
 	if (r == 0)
 		r = server_start(&server);
 	if (r == 0)
 		r = settle_start(&settle, on_batch, NULL);
 	return r;
+}
+
+void parts_use_git(int fd)
+{
+	if (serving) {
+		ignore_stop();
+		ignore_start(fd);
+		return;
+	}
+	if (git_socket >= 0)
+		close(git_socket);
+	git_socket = fd;
 }
 
 void parts_stop(void)

@@ -1,5 +1,6 @@
 #include "fs/raw.h"
 #include "fs/caller.h"
+#include "fs/counts.h"
 #include "fs/feature.h"
 #include "fs/files.h"
 #include "fs/lower.h"
@@ -165,7 +166,7 @@ static void serve_tmpfile(void)
 	split_seconds(ops_options.timeout_s, &out.entry.attr_valid, &out.entry.attr_valid_nsec);
 	out.entry.attr = attr_of(&st);
 	if (answer(0, &out, sizeof(out)) == -ENOENT)
-		take_back(id);
+		counts_give_back(0, counts_taken());
 }
 
 bool raw_serve(void)

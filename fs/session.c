@@ -1,24 +1,33 @@
 #include "fs/session.h"
 #include "core/base/log.h"
+#include "fs/adopt.h"
 #include "fs/caller.h"
 #include "fs/control.h"
+#include "fs/counts.h"
 #include "fs/init.h"
+#include "fs/keep.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
 #include "fs/raw.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#define CRASHES_MOST 2 /* at one request; then it is answered EIO */
+
 static _Thread_local struct lane *lane; /* of a request thread; NULL in others */
+static _Thread_local bool resumed;
+static bool swallow; /* INIT is said again to libfuse only: the kernel has had its answer */
 static _Thread_local int device;	/* an answer goes out where its request came in */
 static struct fuse_session *fuse;
 static int unmounted_event; /* an eventfd: the kernel has ended the connection */
@@ -26,6 +35,11 @@ static int unmounted_event; /* an eventfd: the kernel has ended the connection *
 struct lane *lane_current(void)
 {
 	return lane;
+}
+
+bool request_is_resumed(void)
+{
+	return resumed;
 }
 
 const struct fuse_in_header *request_header(void)
@@ -67,13 +81,16 @@ ssize_t session_send(struct iovec *iov, int count)
 	ssize_t sent;
 	int error;
 
+	for (int i = 0; i < count; i++)
+		size += iov[i].iov_len;
+	if (swallow)
+		return (ssize_t)size;
 	if (!lane)
 		return writev(device, iov, count);
 	if (request_header()->opcode == FUSE_INIT)
 		init_patch_reply(request_argument(), iov, count);
-	for (int i = 0; i < count; i++)
-		size += iov[i].iov_len;
 	store_reply(iov, count, size);
+	__atomic_store_n(&lane->sending, 1, __ATOMIC_SEQ_CST);
 	sent = writev(device, iov, count);
 	error = errno; /* ENOENT: nobody waits for it any more */
 	owe(0);
@@ -139,6 +156,33 @@ static void process(void)
 	}
 }
 
+/* The request that a dead worker had read in this lane and, as far as it knew, not answered. */
+static void finish_inherited(void)
+{
+	struct fuse_out_header head = { .len = sizeof(head), .error = -EIO, .unique = request_header()->unique };
+	struct iovec stored = { lane->reply, lane->reply_size };
+	struct iovec refusal = { &head, sizeof(head) };
+
+	log_debug("event=resumed opcode=%u node=%#lx replied=%d crashes=%u", request_header()->opcode,
+		 request_header()->nodeid, lane->reply_size != 0, lane->crashes);
+	if (lane->reply_size) {
+		session_send(&stored, 1); /* fails where it had been sent */
+		return;
+	}
+	if (lane->crashes >= CRASHES_MOST && !wants_no_reply(request_header()->opcode)) {
+		log_error("event=refused opcode=%u node=%#lx why=\"%u workers have crashed at it\"", request_header()->opcode,
+			  request_header()->nodeid, lane->crashes);
+		session_send(&refusal, 1);
+		return;
+	}
+	/* of a listing that may have been received the references stay until that is known */
+	if (!wants_no_reply(request_header()->opcode) && !lane->sending)
+		counts_give_back(0, counts_taken());
+	resumed = true;
+	process();
+	resumed = false;
+}
+
 /* The kernel writes the header, and with it len, into the lane: from then on the request is ours. */
 static int read_request(void)
 {
@@ -147,7 +191,8 @@ static int read_request(void)
 	lane->reply_size = 0;
 	lane->intent.state = INTENT_NONE;
 	lane->intent.offset = 0;
-	lane->change.phase = lane->change.done = 0;
+	lane->counts.progress = 0;
+	lane->crashes = lane->sending = 0;
 	__atomic_store_n(&lane->since_ns, 0, __ATOMIC_RELAXED);
 	do {
 		owe(0); /* a read that fails may have copied a part */
@@ -170,6 +215,8 @@ static void *serve(void *arg)
 	r = caller_thread_init();
 	if (r < 0)
 		log_error("event=thread_failed what=unshare error=\"%s\"", strerror(-r));
+	else if (is_owed())
+		finish_inherited();
 	while (r == 0) {
 		r = read_request();
 		if (r == 0)
@@ -189,12 +236,9 @@ static void *serve(void *arg)
  */
 static void on_crash(int number)
 {
-	static const char text[] = "hrfs-fs: crashed, the mount ends (run with HRFS_DEBUG=1 and report this)\n";
-
-	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-	(void)ignored; /* there is nowhere else to say it */
-	(void)number;
+	if (lane)
+		lane->crashes++;
+	__atomic_fetch_add(&shared->crashes, 1, __ATOMIC_SEQ_CST);
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
@@ -227,25 +271,45 @@ static int start_fuse(void)
 	return fuse_session_custom_io(fuse, &io, shared->config.device_fds[0]);
 }
 
-/* The kernel's first request: on it the first lane's thread would be as good, but all need its outcome. */
-static int initialise(void)
+/* The kernel's first request, in the first lane; a dead worker may have read it already. */
+static int take_init(void)
 {
 	struct fuse_in_header *in = (struct fuse_in_header *)shared->lanes[0].request;
-	int r;
+	int r = 0;
 
 	lane = &shared->lanes[0];
 	device = shared->config.device_fds[0];
-	r = read_request();
-	if (r == 0 && in->opcode != FUSE_INIT)
+	if (!is_owed())
+		r = read_request();
+	if (r == 0 && (in->opcode != FUSE_INIT || in->len > sizeof(shared->init)))
 		r = -EPROTO;
-	if (r == 0 && in->len <= sizeof(shared->init)) {
-		memcpy(shared->init, in, in->len);
-		shared->init_size = in->len;
-	}
-	if (r == 0)
+	if (r == 0) {
+		uint32_t size = in->len; /* 0 once it is answered */
+
+		memcpy(shared->init, in, size);
 		process();
+		__atomic_store_n(&shared->init_size, size, __ATOMIC_SEQ_CST);
+	}
 	lane = NULL;
 	return r;
+}
+
+/* The successor's libfuse has not seen INIT: it is told, from the saved bytes, and its answer goes nowhere. */
+static int repeat_init(void)
+{
+	char copy[sizeof(shared->init)];
+	struct fuse_buf buf = { .mem = copy, .size = shared->init_size };
+
+	memcpy(copy, shared->init, sizeof(copy));
+	swallow = true;
+	fuse_session_process_buf(fuse, &buf);
+	swallow = false;
+	return 0;
+}
+
+static int initialise(void)
+{
+	return shared->init_size ? repeat_init() : take_init();
 }
 
 static int start_lanes(void)
@@ -267,31 +331,87 @@ static int wait_for_end(int control)
 	struct pollfd p[] = { { control, POLLIN, 0 }, { unmounted_event, POLLIN, 0 } };
 
 	for (;;) {
-		enum control_message m;
+		struct control_packet packet;
+		int fd, r;
 
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (p[1].revents)
 			return 0;
-		if (p[0].revents && control_receive(control, &m, 1) == 0)
+		if (!p[0].revents)
+			continue;
+		r = control_receive(control, &packet, &fd, 1);
+		if (r == 0)
 			return -EPIPE;
+		if (r == 1 && packet.message == CONTROL_GIT)
+			parts_use_git(fd);
+		else if (fd >= 0)
+			close(fd);
 	}
 }
 
+/* A standby waits here, with what it is handed for the time after. 0, or -EPIPE: there is no keeper any more */
+static int wait_for_go(int control)
+{
+	struct control_packet packet;
+	int fd;
+
+	for (;;) {
+		if (control_receive(control, &packet, &fd, 0) <= 0)
+			return -EPIPE;
+		if (packet.message == CONTROL_GO)
+			return 0;
+		if (packet.message == CONTROL_GIT)
+			parts_use_git(fd);
+		else if (adopt_later(packet.message, packet.id, fd) < 0)
+			return -ENOMEM;
+	}
+}
+
+/* The lanes first: clients wait for them, and the rest can come after. */
 static int start(int control)
 {
+	bool first = !shared->init_size;
 	int r = parts_start_state();
 
-	if (r == 0)
-		r = start_fuse();
-	if (r == 0)
+	if (r == 0) {
+		adopt_all();
+		for (uint32_t i = 0; i < shared->lane_count; i++)
+			counts_recover(&shared->lanes[i]);
 		r = notify_start(fuse);
+	}
 	if (r == 0)
 		r = initialise();
-	if (r == 0)
+	if (r == 0 && first)
 		r = parts_start_serving(control);
 	if (r == 0)
 		r = start_lanes();
+	if (r == 0 && !first)
+		r = parts_start_serving(control);
+	return r;
+}
+
+/* A page that is not there when a kill hits the kernel's copy into it makes the kernel answer EIO. */
+static void lock_lanes(void)
+{
+	if (mlock(shared->lanes, shared->lane_count * sizeof(struct lane)))
+		log_warn("event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
+			 strerror(errno));
+}
+
+/* Everything that needs no knowledge of what the worker before does. */
+static int get_ready(int control)
+{
+	int r;
+
+	handle_crashes();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the supervisor; the keeper says when it is over */
+	keep_start(control);
+	unmounted_event = eventfd(0, EFD_CLOEXEC);
+	r = unmounted_event < 0 ? -errno : start_fuse();
+	if (r == 0 && shared->config.takeover)
+		lock_lanes();
 	return r;
 }
 
@@ -303,20 +423,23 @@ int session_main(int memfd, int control)
 		return 1;
 	if (!shared->config.foreground)
 		log_to_file(shared->config.log_path, LOG_MAX_BYTES);
-	handle_crashes();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the supervisor; the keeper says when it is over */
-	unmounted_event = eventfd(0, EFD_CLOEXEC);
-	r = unmounted_event < 0 ? -errno : start(control);
+	fcntl(control, F_SETFD, FD_CLOEXEC);
+	r = get_ready(control);
+	if (r == 0)
+		r = wait_for_go(control);
+	if (r == -EPIPE)
+		return 1; /* a standby whose keeper has ended */
+	if (r == 0)
+		r = start(control);
 	if (r < 0) {
 		log_error("event=worker_failed error=\"%s\"", strerror(-r));
 		return 1;
 	}
-	control_send(control, CONTROL_SERVING);
+	control_send(control, CONTROL_SERVING, 0, -1);
 	r = wait_for_end(control);
 	parts_stop();
 	if (r == 0) {
-		control_send(control, CONTROL_ENDED);
+		control_send(control, CONTROL_ENDED, 0, -1);
 		return 0;
 	}
 	log_error("event=keeper_died action=unmount");

@@ -18,6 +18,7 @@
 
 #define LANES_MAX 16
 #define LANES_DEFAULT 4
+#define TAKEN_MAX 4096
 #define MAX_WRITE (1024 * 1024)
 #define REQUEST_SIZE (MAX_WRITE + 8192)
 #define REPLY_SIZE 512 /* larger answers (READ, READDIR, xattrs) can be made again, and are not stored */
@@ -37,41 +38,44 @@ enum intent_state { INTENT_NONE, INTENT_BEGUN, INTENT_DONE };
 struct intent {
 	uint32_t state; /* enum intent_state; stored last */
 	uint32_t opcode;
-	uint32_t flags; /* of a rename */
 	int32_t error;	/* when DONE */
-	uint64_t dir, new_dir;
-	uint64_t node, other; /* ids: moved or removed; replaced. 0: not known by this name */
-	uint64_t offset;      /* of an append that was moved to the true end */
-	char name[NAME_MAX + 1], new_name[NAME_MAX + 1];
+	uint32_t zero;
+	uint64_t dir;
+	uint64_t node, other; /* ids: moved, removed or linked; replaced. 0: not known by this name */
+	uint64_t offset;      /* + 1: where an append goes; the size before a range is taken out or put in */
+	int64_t begun_ns;     /* CLOCK_REALTIME_COARSE, as the lower's own times are taken */
 };
 
-/* One change of a node's lookup count. */
-struct count_change {
-	uint32_t phase; /* 0, or 1 while it is being applied, 2 once it has been */
-	uint32_t done;	/* forgets of a batch that are finished */
-	uint64_t node, before;
+/* The changes of lookup counts that one request makes, one after the other (fs/counts.c). */
+struct count_changes {
+	uint32_t progress; /* how many are finished, times 4, plus the phase of the one under way: one store moves both */
+	uint32_t zero;
+	uint64_t node, before; /* of the one under way */
+	uint64_t taken[TAKEN_MAX]; /* nodes of which this request has taken a reference for the kernel */
 };
 
 /* One request thread. */
 struct lane {
 	struct intent intent;
-	struct count_change change;
+	uint32_t crashes;    /* of its workers at this request; kills from outside do not count */
+	uint32_t sending;    /* the answer may have been received, though it is still owed */
 	uint32_t reply_size; /* not 0: answered, perhaps not yet sent */
 	char reply[REPLY_SIZE];
 	int64_t since_ns; /* CLOCK_MONOTONIC of the request being served, 0 when idle */
 	uint64_t requests, replies; /* read and answered; those that the kernel wants no answer to count as answered */
+	struct count_changes counts;
 	_Alignas(4096) char request[REQUEST_SIZE]; /* fuse_in_header.len is 0 when nothing is owed */
 };
 
 /* What a worker is told by the keeper. Descriptors have the same number in both. */
 struct worker_config {
 	int root_fd; /* O_PATH of the lower's root */
-	int git_fd;  /* connected to hrfs-git, or -1 */
 	int device_fds[LANES_MAX];
 	uint32_t device_minor; /* of the mount: names its FUSE connection */
 	uint32_t without; /* bits of enum feature */
 	uint32_t settle_quiet_ms, settle_cap_ms;
 	uint8_t allow_other, sole_writer, read_only, foreground;
+	uint8_t takeover; /* a successor goes on when a worker dies; else the mount ends */
 	int32_t keeper_pid;
 	char source[PATH_MAX], mountpoint[PATH_MAX], socket_path[PATH_MAX], log_path[PATH_MAX];
 };
@@ -80,6 +84,7 @@ struct shared {
 	uint32_t layout;
 	uint32_t lane_count;
 	uint32_t generation; /* of workers */
+	uint32_t crashes;    /* of all of them; kills from outside do not count */
 	uint32_t init_size;
 	char init[256]; /* the kernel's first request, for a successor's libfuse */
 	uint32_t next_sequence;

@@ -28,8 +28,6 @@ static void exec_worker(int memfd, int control)
 	for (uint32_t i = 0; i < shared->lane_count; i++)
 		fcntl(shared->config.device_fds[i], F_SETFD, 0);
 	fcntl(shared->config.root_fd, F_SETFD, 0);
-	if (shared->config.git_fd >= 0)
-		fcntl(shared->config.git_fd, F_SETFD, 0);
 	fcntl(memfd, F_SETFD, 0);
 	fcntl(control, F_SETFD, 0);
 	snprintf(memory_text, sizeof(memory_text), "%d", memfd);
@@ -50,8 +48,6 @@ pid_t spawn_worker(int memfd, int *control)
 	if (pid == 0)
 		exec_worker(memfd, pair[1]);
 	close(pair[1]);
-	if (shared->config.git_fd >= 0)
-		close(shared->config.git_fd); /* the worker's alone: its end is seen by the helper */
 	if (pid < 0) {
 		close(pair[0]);
 		return -errno;
@@ -87,7 +83,7 @@ static void exec_git(const char *program, int root_fd, int socket, const char *r
 	_exit(127);
 }
 
-pid_t spawn_git(struct worker_config *c)
+pid_t spawn_git(const struct worker_config *c, int *socket)
 {
 	AUTO_BUF program = { 0 };
 	int pair[2];
@@ -95,18 +91,18 @@ pid_t spawn_git(struct worker_config *c)
 
 	if (exe_find("hrfs-git", &program) < 0) {
 		log_warn("event=no_git_helper meaning=\"nothing counts as ignored\"");
-		return 0;
+		return -ENOENT;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return 0;
+		return -errno;
 	pid = fork();
 	if (pid == 0)
 		exec_git(program.data, c->root_fd, pair[1], c->source);
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		return 0;
+		return -EAGAIN;
 	}
-	c->git_fd = pair[0];
+	*socket = pair[0];
 	return pid;
 }

@@ -5,5 +5,5 @@
 
 /* The worker; *control is the keeper's end of its socket. The pid or -errno */
 pid_t spawn_worker(int memfd, int *control);
-/* hrfs-git as the owner of the tree, its socket in c->git_fd. 0: there is none, nothing counts as ignored */
-pid_t spawn_git(struct worker_config *c);
+/* hrfs-git as the owner of the tree, with the worker's end of its socket; it ends when that is closed. The pid or -errno */
+pid_t spawn_git(const struct worker_config *c, int *socket);

@@ -4,6 +4,7 @@
 #include "core/base/slab.h"
 #include "fs/dirs.h"
 #include "fs/files.h"
+#include "fs/keep.h"
 #include "fs/listing.h"
 #include <errno.h>
 #include <string.h>
@@ -221,6 +222,7 @@ static void free_node(struct node *n)
 	if (l->victim_fd >= 0) {
 		close(l->victim_fd);
 		files_victim_gone();
+		keep_drop(KEEP_VICTIM, table_id(n));
 	}
 	*l = (struct local){ .victim_fd = -1 };
 	slab_free(&nodes, index);

@@ -1,4 +1,4 @@
-"""Until a successor can take over: a dead daemon is an error at once, never a hang."""
+"""Where nobody can take over, a dead daemon is an error at once, never a hang."""
 
 import errno
 import os
@@ -31,11 +31,6 @@ except OSError as e:
 """
 
 
-def busy(start, m, n):
-    r = start(sys.executable, "-c", BUSY, str(m.path / f"busy{n}"))
-    return r
-
-
 def dead(path):
     """The errno of everything that still tries."""
     try:
@@ -47,8 +42,8 @@ def dead(path):
 
 @pytest.mark.leaves_daemon
 @pytest.mark.parametrize("who", ["worker", "keeper"])
-def test_killed(mount, start, who):
-    m = mount()
+def test_killed(mount, who):
+    m = mount(options="no_takeover")
     fd = os.open(m.path / "open", os.O_CREAT | os.O_RDWR)
     os.write(fd, b"acknowledged")
     clients = [subprocess.Popen([sys.executable, "-c", BUSY, str(m.path / f"busy{n}")], stdout=subprocess.PIPE, text=True) for n in range(3)]
@@ -127,7 +122,7 @@ def test_lifeline(mount):
     assert not m.mounted()
 
 
-def test_client_killed_in_the_middle(mount, start):
+def test_client_killed_in_the_middle(mount):
     """Requests of a dead client are carried out or not, the mount goes on, and no node is left over."""
     m = mount()
     for n in range(20):

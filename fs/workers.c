@@ -1,0 +1,203 @@
+#include "fs/workers.h"
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "fs/kept.h"
+#include "fs/spawn.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#define FAILURES_MOST 3 /* workers that ended since one last began or ended to serve */
+#define GIT_FAILURES_MOST 5
+#define END_MS 3000 /* from a child's last word to its end, when it hangs on nothing */
+
+struct worker {
+	pid_t pid;
+	int control;
+	bool served;
+};
+
+static const struct worker none = { .control = -1 };
+static struct worker active = none, standby = none;
+static int memory;
+static int failures;
+static pid_t git;
+static int git_failures; /* since the worker began to serve */
+
+static int spawn(struct worker *w)
+{
+	*w = none;
+	w->pid = spawn_worker(memory, &w->control);
+	if (w->pid > 0)
+		return 0;
+	log_error("event=no_worker error=%d", -w->pid);
+	return w->pid;
+}
+
+static void hand_over(uint32_t kind, uint64_t id, int fd, void *arg)
+{
+	control_send(active.control, (enum control_message)kind, id, fd);
+}
+
+static void start_git(void)
+{
+	int socket;
+
+	git = spawn_git(&shared->config, &socket);
+	if (git < 0)
+		return;
+	control_send(active.control, CONTROL_GIT, 0, socket);
+	close(socket);
+}
+
+static void go(void)
+{
+	shared->generation++;
+	git_failures = 0;
+	start_git(); /* the dead worker's ends by itself, its socket is closed */
+	kept_each(hand_over, NULL);
+	control_send(active.control, CONTROL_GO, 0, -1);
+}
+
+int workers_start(int memfd)
+{
+	int r;
+
+	memory = memfd;
+	r = spawn(&active);
+	if (r < 0)
+		return r;
+	go();
+	if (shared->config.takeover)
+		spawn(&standby);
+	return 0;
+}
+
+int workers_active_socket(void)
+{
+	return active.control;
+}
+
+int workers_standby_socket(void)
+{
+	return standby.control;
+}
+
+pid_t workers_active_pid(void)
+{
+	return active.pid;
+}
+
+bool workers_hear(void (*said)(enum control_message m))
+{
+	struct control_packet p;
+	int fd, r;
+
+	while ((r = control_receive(active.control, &p, &fd, 1)) == 1) {
+		switch (p.message) {
+		case CONTROL_KEEP_VICTIM:
+		case CONTROL_KEEP_FILE:
+			if (fd >= 0)
+				kept_add(p.message, p.id, fd);
+			break;
+		case CONTROL_DROP_VICTIM:
+			kept_remove(CONTROL_KEEP_VICTIM, p.id);
+			break;
+		case CONTROL_DROP_FILE:
+			kept_remove(CONTROL_KEEP_FILE, p.id);
+			break;
+		case CONTROL_SERVING:
+			active.served = true;
+			failures = 0;
+			/* fall through */
+		default:
+			said((enum control_message)p.message);
+			break;
+		}
+	}
+	return r == -EAGAIN;
+}
+
+/* Did it end by its own fault? A kill from outside says nothing of the next one. */
+static bool has_failed(pid_t pid)
+{
+	static uint32_t crashes;
+	bool crashed = crashes != shared->crashes;
+	int status;
+
+	crashes = shared->crashes;
+	return crashed || (waitpid(pid, &status, WNOHANG) == pid && WIFEXITED(status));
+}
+
+bool workers_replace(void)
+{
+	bool failed = has_failed(active.pid);
+
+	log_warn("event=worker_died pid=%d generation=%u why=%s", active.pid, shared->generation,
+		 failed ? "crashed" : "killed");
+	close(active.control);
+	if (active.served)
+		failures = 0;
+	else if (failed)
+		failures++;
+	active = none;
+	if (!shared->config.takeover || failures >= FAILURES_MOST)
+		return false;
+	if (standby.pid > 0)
+		active = standby;
+	else if (spawn(&active) < 0)
+		return false;
+	standby = none;
+	go();
+	spawn(&standby);
+	return true;
+}
+
+void workers_standby_died(void)
+{
+	failures += has_failed(standby.pid);
+	close(standby.control);
+	standby = none;
+	log_warn("event=standby_died failures=%d", failures);
+	if (failures < FAILURES_MOST)
+		spawn(&standby);
+}
+
+void workers_reaped(pid_t pid)
+{
+	if (pid != git)
+		return;
+	git = 0;
+	if (++git_failures > GIT_FAILURES_MOST) {
+		log_error("event=git_helper_given_up meaning=\"nothing counts as ignored from now on\"");
+		return;
+	}
+	log_warn("event=git_helper_ended action=\"started again\"");
+	start_git();
+}
+
+/* What hangs on the lower is not waited for. */
+static void wait_for(pid_t pid)
+{
+	AUTO_FD fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	if (fd < 0 || poll(&p, 1, END_MS) > 0)
+		return;
+	kill(pid, SIGKILL);
+	poll(&p, 1, END_MS);
+}
+
+/* Whoever waits for the keeper's end finds everything closed then. */
+void workers_end(bool at_once)
+{
+	if (standby.pid > 0)
+		kill(standby.pid, SIGKILL);
+	if (at_once && active.pid > 0)
+		kill(active.pid, SIGKILL);
+	wait_for(active.pid);
+	wait_for(standby.pid);
+	wait_for(git);
+}

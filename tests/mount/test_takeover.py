@@ -1,0 +1,168 @@
+"""kill -9 of the worker is a pause: no client sees an error, and nothing is lost or done twice."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from tests.lib.wait import wait_gone, wait_until
+from tests.mount.test_random import SECONDS, SEED, make_readable, picture, result, show, start_one
+
+
+class Killer:
+    """Kills the mount's worker again and again, each time after the last one has served a little."""
+
+    def __init__(self, m, seed, most_ms=100):
+        self.m = m
+        self.rng = random.Random(seed)
+        self.most_ms = most_ms
+        self.kills = 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.stop.wait(self.rng.uniform(0.005, self.most_ms / 1000)):
+            try:
+                os.kill(self.m.worker_pid(), signal.SIGKILL)
+                self.kills += 1
+            except ProcessLookupError:
+                pass
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+def alive(m):
+    """It answers, by a worker that is not about to be killed."""
+    os.stat(m.path)
+    wait_until(lambda: m.worker_pid() and True, what="a worker")
+
+
+def test_one_kill(mount):
+    m = mount()
+    (m.path / "f").write_bytes(b"before")
+    fd = os.open(m.path / "f", os.O_RDWR)
+    gone = os.open(m.path / "gone", os.O_CREAT | os.O_RDWR)
+    os.write(gone, b"removed")
+    os.unlink(m.path / "gone")
+    first = m.worker_pid()
+    os.kill(first, signal.SIGKILL)
+    assert (m.path / "f").read_bytes() == b"before"
+    assert os.pwrite(fd, b"B", 0) == 1
+    assert os.pread(gone, 10, 0) == b"removed"
+    (m.path / "g").write_bytes(b"after")
+    assert sorted(os.listdir(m.path)) == ["f", "g"]
+    wait_gone(first)
+    assert m.worker_pid() != first
+    assert (m.src / "f").read_bytes() == b"Before"
+    os.close(fd)
+    os.close(gone)
+    assert m.umount() == 0
+
+
+@pytest.mark.time_limit(int(SECONDS) + 300)
+@pytest.mark.parametrize("options", ["", "sole_writer", "threads=1"])
+def test_random_operations_under_kills(mount, tree, capsys, options):
+    m = mount(options=options)
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    with Killer(m, SEED) as killer:
+        running = [start_one(n, m.path / f"p{n}", plain / f"p{n}") for n in range(2)]
+        results = [result(p) for p in running]
+    show(capsys, f"seed {SEED}, {sum(r['steps'] for r in results)} steps, {killer.kills} kills")
+    assert [r["difference"] for r in results if r["difference"]] == []
+    assert killer.kills
+    alive(m)
+
+
+@pytest.mark.time_limit(int(SECONDS) + 120)
+def test_a_crowd_under_kills(mount, capsys):
+    m = mount()
+    (m.path / "crowd").mkdir()
+    with Killer(m, SEED) as killer:
+        running = [start_one(n, m.path / "crowd") for n in range(6)]
+        results = [result(p) for p in running]
+    show(capsys, f"seed {SEED}, {sum(r['steps'] for r in results)} steps, {killer.kills} kills")
+    assert [r["difference"] for r in results if r["difference"]] == []
+    assert killer.kills
+    make_readable(m.path / "crowd")
+    assert picture(m.path / "crowd") == picture(m.src / "crowd")
+
+
+APPEND = """
+i=0
+while [ $i -lt 400 ]; do echo "$1 $i" >> log || exit 1; i=$((i + 1)); done
+"""
+
+
+def test_appenders_under_kills(mount):
+    """Each line once, in each writer's order."""
+    m = mount()
+    with Killer(m, SEED, 40) as killer:
+        running = [subprocess.Popen(["sh", "-c", APPEND, "sh", str(n)], cwd=m.path) for n in range(3)]
+        assert [p.wait() for p in running] == [0, 0, 0]
+    lines = (m.path / "log").read_text().splitlines()
+    assert killer.kills
+    for n in range(3):
+        assert [line for line in lines if line.startswith(f"{n} ")] == [f"{n} {i}" for i in range(400)]
+    assert len(lines) == 1200
+
+
+GIT = """
+set -e
+git init -q .
+git config user.email a@example.org
+git config user.name a
+for i in 1 2 3 4 5 6; do
+	mkdir -p d$i
+	for j in 1 2 3 4 5 6 7 8 9; do echo "$i $j" > d$i/f$j; done
+	git add -A
+	git commit -qm $i
+	git checkout -q -b b$i
+done
+git checkout -q b1
+git checkout -q b6
+git fsck --strict
+test -z "$(git status --porcelain)"
+"""
+
+
+@pytest.mark.time_limit(120)
+def test_git_under_kills(mount):
+    m = mount()
+    with Killer(m, SEED, 60) as killer:
+        done = subprocess.run(["sh", "-c", GIT], cwd=m.path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert killer.kills
+    assert (m.src / "d6" / "f9").read_text() == "6 9\n"
+
+
+def test_journal_goes_on(mount):
+    """No change is missed or told twice, clocks hold."""
+    m = mount()
+    (m.path / "old").write_bytes(b"x")
+    m.settle()
+    clock = m.clock()
+    for i in range(10):
+        (m.path / f"f{i}").write_bytes(b"%d" % i)
+        os.kill(m.worker_pid(), signal.SIGKILL)
+        os.stat(m.path / "old")
+    wait_until(lambda: _answers(m), what="the server of the last successor")
+    m.settle()
+    assert m.since(clock) == [f"f{i}" for i in range(10)]
+    assert m.since(m.clock()) == []
+
+
+def _answers(m):
+    try:
+        return m.clock()
+    except OSError:
+        return None
