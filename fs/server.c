@@ -159,6 +159,7 @@ static void on_last_words(uv_timer_t *t)
 
 	TAILQ_FOREACH(c, &server.connections, link)
 		connection_close(c, "the mount ends");
+	server_look_again();
 }
 
 /* Whoever listens is told what has settled, then all are let go of; the loop ends when nothing is left. */
