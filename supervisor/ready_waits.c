@@ -95,24 +95,32 @@ static int thread_waits(pid_t pid, int fd, const char *line)
 
 static int threads_wait(pid_t pid, int fd)
 {
+	static int has_calls = -1;
 	char path[320], line[256];
 	struct dirent *e;
 	DIR *dir;
 	int r = 0;
 
+	if (has_calls < 0)
+		has_calls = access("/proc/self/syscall", F_OK) == 0;
+	if (!has_calls)
+		return -EACCES;
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	while (dir && r <= 0 && (e = readdir(dir))) {
 		FILE *f;
+		int one = 0;
 
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/syscall", pid, e->d_name);
+		errno = 0;
 		f = fopen(path, "re");
-		if (!f || !fgets(line, sizeof(line), f))
-			r = errno == EACCES || errno == EPERM ? -EACCES : r;
-		else
-			r = thread_waits(pid, fd, line);
+		if (f && fgets(line, sizeof(line), f))
+			one = thread_waits(pid, fd, line);
+		else if (errno == EACCES || errno == EPERM)
+			one = -EACCES;
+		r = one ? one : r;
 		if (f)
 			fclose(f);
 	}

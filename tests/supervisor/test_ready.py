@@ -110,6 +110,14 @@ def test_who_drops_the_held_socket_is_ready_when_alive(driver):
     d.end()
 
 
+def test_what_may_not_be_looked_into_is_ready_when_alive(driver, other):
+    """As behind sudo: its descriptors and system calls are hidden from hrfs."""
+    program = "import ctypes, socket\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\nsocket.socket(fileno=3).accept()"
+    d = driver("--ready", "default", "--listen", "127.0.0.1:0", "--stay", "--", *python(program), user=other)
+    d.wait("ready 0 alive for 1 s; hrfs may not look into its processes")
+    d.end()
+
+
 def test_a_newcomer_is_not_ready_by_what_the_old_one_answers(driver, test):
     """Two generations on one socket: until the second one accepts, every answer is the first one's."""
     d = driver("--ready", "http:/x", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test), "how=epoll")
@@ -295,12 +303,12 @@ def test_who_notifies_late_is_ready_late(driver, test):
 def test_a_reload_is_told_from_its_begin_to_its_end(driver):
     program = NOTIFY + """
 import signal
-send("READY=1")
 def reload(*a):
     send("RELOADING=1\\nMONOTONIC_USEC=1")
     send("STATUS=reads")
     send("READY=1")
 signal.signal(signal.SIGHUP, reload)
+send("READY=1")
 while True: time.sleep(1000)
 """
     d = driver("--ready", "notify", "--stay", "--", *python(program))
