@@ -274,6 +274,8 @@ def mount(test, tree):
             run.mkdir(mode=0o700, exist_ok=True)
             os.chown(run, user.uid, user.gid)
             env.setdefault("XDG_RUNTIME_DIR", str(run))
+        # the whole suite can be run with other options: ./dev test --long does, with without=all
+        options = ",".join(filter(None, (os.environ.get("HRFS_TEST_OPTIONS"), options)))
         log = test.dir / f"hrfs-fs-{len(test.mounts)}.log"
         m = Mount(src, mnt, options, user, log, lifeline, env, limits)
         test.mounts.append(m)

@@ -223,6 +223,27 @@ stage_fuzz() {
 	done
 }
 
+# As on an old kernel: whatever hrfs probes for is said not to be there.
+stage_without() {
+	stage "the mount without optional kernel features"
+	run_pytest without "$here" env HRFS_TEST_OPTIONS=without=all -- tests/mount
+	sed 's/^/without | /' "$work/without.log"
+	pytest_counts "$work/without.log"
+}
+
+# What a packager does: the system's own compiler, no ./dev, no network.
+stage_package() {
+	stage "a plain build with gcc, installed below a DESTDIR"
+	check "meson setup" env CC=gcc meson setup "$work/package" "$here" --prefix=/usr -Dwerror=true -Ddocs=enabled >"$work/package.log"
+	check "meson compile" meson compile -C "$work/package" >>"$work/package.log"
+	check "meson test" meson test -C "$work/package" --no-suite behaviour >>"$work/package.log"
+	check "meson install" env DESTDIR="$work/destdir" meson install -C "$work/package" --quiet
+	for file in bin/hrfs libexec/hrfs/hrfs-fs libexec/hrfs/hrfs-git libexec/hrfs/hrfs-supervisor libexec/hrfs/hrfs-job share/man/man1/hrfs.1; do
+		check "$file is installed" test -s "$work/destdir/usr/$file"
+	done
+	check "the installed hrfs runs" "$work/destdir/usr/bin/hrfs" version
+}
+
 summary() {
 	stage "done; seed $seed"
 	grep -hE '^SKIPPED' "$work"/*.log | sort | uniq -c | sed 's/^/dev: /' >&2
@@ -255,4 +276,8 @@ wait "$threads"
 children=
 sed 's/^/threads | /' "$work/threads.log"
 pytest_counts "$work/threads.log"
+if [ -n "$long" ]; then
+	stage_without
+	stage_package
+fi
 summary
