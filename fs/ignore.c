@@ -215,3 +215,8 @@ size_t ignore_git_dirs(char **dirs, size_t max)
 	pthread_mutex_unlock(&state.lock);
 	return n;
 }
+
+const char *ignore_helper(void)
+{
+	return link_is_there() ? "running" : "none";
+}

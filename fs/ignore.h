@@ -26,3 +26,5 @@ void ignore_path_changed(const char *path);
  * source below the repository's top), absolute paths. Copies up to max malloc'ed strings; the count.
  */
 size_t ignore_git_dirs(char **dirs, size_t max);
+/* "running" or "none", for the status. Any thread, never waits. */
+const char *ignore_helper(void);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -18,6 +19,7 @@ static struct {
 	link_heard *heard; /* of the question that is out; NULL: none is */
 	void *arg;
 	int64_t asked_ns;
+	atomic_bool there; /* for who must not wait for the lock */
 } helper = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 int64_t link_now_ns(void)
@@ -34,8 +36,14 @@ int link_start(int socket)
 		return -errno;
 	pthread_mutex_lock(&helper.lock);
 	helper.fd = socket;
+	helper.there = socket >= 0;
 	pthread_mutex_unlock(&helper.lock);
 	return 0;
+}
+
+bool link_is_there(void)
+{
+	return helper.there;
 }
 
 static void answer(const char *data, size_t len)
@@ -52,6 +60,7 @@ static void hang_up(void)
 	if (helper.fd >= 0)
 		close(helper.fd);
 	helper.fd = -1;
+	helper.there = false;
 	buf_done(&helper.out);
 	buf_done(&helper.in);
 	answer(NULL, 0);

@@ -3,6 +3,7 @@
  * that comes too late is still heard. Not on request threads; any number of others.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,4 +19,6 @@ void link_stop(void);
  * question has not been answered in its time), -EPIPE (there is no helper), -EMSGSIZE, -ENOMEM
  */
 int link_ask(const char *message, size_t len, link_heard *heard, void *arg, int64_t deadline_ns);
+/* Is there a helper, as far as is known? Never waits. */
+bool link_is_there(void);
 int64_t link_now_ns(void);

@@ -301,11 +301,13 @@ static void test_a_dead_helper_ignores_nothing(void **state)
 
 	begin();
 	expect("a.o", true);
+	assert_string_equal(ignore_helper(), "running");
 	shutdown(fake.fd, SHUT_RDWR);
 	for (int i = 0; i < 3; i++) {
 		assert_false(ask_one("b.o", LONG_MS, &verdict));
 		assert_false(verdict);
 	}
+	assert_string_equal(ignore_helper(), "none");
 }
 
 static void test_no_helper_at_all(void **state)
