@@ -20,7 +20,7 @@ struct worker {
 };
 
 static const struct worker none = { .control = -1 };
-static struct worker active = none, standby = none;
+static struct worker active = { .control = -1 }, standby = { .control = -1 };
 static int memory;
 static int failures;
 static pid_t git;
