@@ -29,7 +29,7 @@ static bool overlaps(const struct build *b, const struct batch *batch, int64_t s
 	return !b->end_wall_ms || batch->time_ms - settle_ms <= b->end_wall_ms;
 }
 
-void build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
+bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 {
 	struct build *b = &s->build;
 	bool during = overlaps(b, batch, settle_ms);
@@ -46,6 +46,7 @@ void build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 			b->dirty = true;
 		}
 	}
+	return during;
 }
 
 static void set_back(const char *mountpoint, const char *name, int64_t wall_ms)
@@ -166,7 +167,7 @@ static void on_ended(struct job *j, void *arg)
 	say_stage(s, STAGE_BUILD, took);
 	if (!b->cancelled)
 		pace_built(&s->pace, took);
-	if (b->cancelled || b->again || plan_is_stale(&s->plan))
+	if (b->cancelled || b->again || (plan_is_stale(&s->plan) && !s->held_back))
 		engine_post(s, EVENT_BUILD_AGAIN);
 	else if (is_good(b))
 		good(s);

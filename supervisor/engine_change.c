@@ -28,9 +28,9 @@ static void react(struct service *s)
 
 static void take(struct service *s, const struct batch *b, int64_t settle_ms)
 {
+	bool during = build_take(s, b, settle_ms);
 	bool any = false;
 
-	build_take(s, b, settle_ms);
 	for (size_t i = 0; i < b->count; i++) {
 		bool moved;
 		enum plan_reason reason = plan_take(&s->plan, &b->changes[i], &moved);
@@ -38,7 +38,7 @@ static void take(struct service *s, const struct batch *b, int64_t settle_ms)
 		any = any || reason == PLAN_COUNTS;
 		timeline_judged(s->engine->o.timeline, s->name, &b->changes[i], reason);
 	}
-	if (!any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED)
+	if (echo_take(s, b, during) || !any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED)
 		return;
 	note_causes(s, b, settle_ms);
 	if (!s->engine->paused)
@@ -79,6 +79,7 @@ static void reload(struct service *s, bool full, const char *reason)
 	s->forced = true;
 	s->full = s->full || full;
 	s->build.again = s->build.job != NULL;
+	s->held_back = false;
 	pace_changed(&s->pace);
 	say_record_reason(s, reason);
 	engine_post(s, s->state == SERVICE_STOPPED ? EVENT_START : EVENT_CHANGE);
@@ -91,6 +92,10 @@ int engine_reload(struct engine *e, const struct strv *names, bool full, struct 
 			continue;
 		buf_printf(error, "no service '%s' runs here", names->items[i]);
 		return -ENOENT;
+	}
+	if (e->stopping) {
+		buf_puts(error, "everything is being stopped");
+		return -ESHUTDOWN;
 	}
 	engine_hold(e);
 	for (size_t i = 0; i < e->count; i++) {

@@ -64,6 +64,7 @@ void service_free(struct service *s)
 	if (s->drain_timer)
 		uv_close((uv_handle_t *)s->drain_timer, on_closed);
 	plan_done(&s->plan);
+	echo_done(s);
 	build_forget(s);
 	free(s->build.could_not);
 	side_done(&s->check);
@@ -190,7 +191,7 @@ int engine_configure(struct engine *e, struct settings *settings, const struct s
 	AUTO_STRV wanted = { 0 };
 	int r = only ? close_over(settings->config, only, &wanted, error) : 0;
 
-	if (r < 0)
+	if (r < 0 || e->stopping)
 		return r;
 	engine_hold(e);
 	r = apply(e, settings, &wanted);

@@ -196,7 +196,8 @@ bool self_reloads(struct service *s)
 	AUTO_TREE tree = { 0 };
 	struct finding f = { 0 };
 
-	if (!g || !g->job || s->config->reload.kind != CONFIG_RELOAD_DEFAULT)
+	/* what is built comes in by a restart only, whatever else it watches */
+	if (!g || !g->job || s->config->reload.kind != CONFIG_RELOAD_DEFAULT || s->config->build.argv.count)
 		return false;
 	if (g->reloads_itself)
 		return true;

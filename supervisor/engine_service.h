@@ -91,6 +91,8 @@ struct service {
 	enum service_state state;
 	struct plan plan;
 	struct pace pace;
+	struct map echoes; /* engine_echo.c: path -> in how many builds it changed */
+	bool held_back;	   /* something changed, and is not built for */
 	struct build build;
 	struct side check, exec;
 	struct generation *current, *newcomer, *leaving;
@@ -187,9 +189,15 @@ void build_begin(struct service *s);
 /* a change while it runs */
 void build_later(struct service *s);
 void build_stop(struct service *s);
-/* a batch came: does it concern the last build's outputs? */
-void build_take(struct service *s, const struct batch *b, int64_t settle_ms);
+/* a batch came; true: while a build ran */
+bool build_take(struct service *s, const struct batch *b, int64_t settle_ms);
 void build_forget(struct service *s);
+
+/* ---- engine_echo.c ---- */
+
+/* true: nothing is to be built for this batch. during: it overlaps a build of the service */
+bool echo_take(struct service *s, const struct batch *batch, bool during);
+void echo_done(struct service *s);
 
 /* ---- engine_run.c ---- */
 

@@ -9,6 +9,8 @@ const char *view_name(const struct service *s)
 
 bool view_is_ok(const struct service *s)
 {
+	if (s->held_back)
+		return false;
 	if (s->state == SERVICE_READY)
 		return true;
 	return s->state == SERVICE_FINISHED && s->code == 0;
@@ -92,6 +94,8 @@ void view_summary(const struct service *s, struct buf *out)
 		buf_truncate(out, len);
 	if (s->current && s->current->reloads_itself)
 		buf_puts(out, "; reloads itself");
+	if (s->held_back)
+		buf_puts(out, "; not built again for what changes only while its build runs");
 	if (s->check.result && !s->check.ok)
 		buf_printf(out, "; %s", s->check.result);
 	if (s->engine->paused)

@@ -598,3 +598,29 @@ def test_the_end_names_who_is_still_inside(run_own, start):
     inside.wait_for("one")
     inside.wait()
     s.m.wait_end()
+
+
+def test_a_tool_beside_the_build_does_not_keep_it_building(supervise, free_port, tree):
+    """What changes only while the build runs is not built for for ever, and that is said."""
+    ask, answer = tree.dir / "ask", tree.dir / "answer"
+    os.mkfifo(ask)
+    os.mkfifo(answer)
+    s = supervise(BUILD.format(port=free_port()), files={"build.sh": f"trap '' TERM; echo x > {ask}; read line < {answer}\n"})
+    asked, answered = os.open(ask, os.O_RDWR), os.open(answer, os.O_RDWR)
+    try:
+        for i in range(4):
+            os.read(asked, 100)
+            (s.m.path / "stamp").write_text(str(i))
+            s.m.settle()
+            os.write(answered, b"x\n")
+        result = s.wait()
+        assert not result["ok"]
+        assert "not built again" in s.service("web")["summary"]
+        s.run.wait_for("hrfs: web: failed: stamp changed only while its build ran, 3 times in a row.*ignore:")
+        # anything else is built for, and so is that file when it is saved by itself
+        os.write(answered, b"x\n")
+        (s.m.path / "stamp").write_text("mine")
+        s.ready()
+    finally:
+        os.close(asked)
+        os.close(answered)
