@@ -21,12 +21,13 @@ def worker_of(keeper):
 
 def kill_whole_mount(keeper):
     """Keeper and worker at once: nobody is left who could unmount."""
+    everybody = processes.descendants(keeper)
     worker = worker_of(keeper)
     os.kill(keeper, signal.SIGSTOP)  # or it would see the worker die
     os.kill(worker, signal.SIGKILL)
     os.kill(keeper, signal.SIGKILL)
-    wait_gone(worker)
-    wait_gone(keeper)
+    for pid in [keeper, *everybody]:  # helpers end by themselves
+        wait_gone(pid)
 
 
 @pytest.fixture
