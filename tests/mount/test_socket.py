@@ -272,10 +272,10 @@ def test_large_answer_to_a_slow_client(m):
         assert len(answer["files"]) == count + len(ALL)
         assert "error" not in slow.ask("version")
     changed = m.clock()
-    for i in range(3000):
+    for i in range(1000):
         (m.path / f"{i:06}-{'n' * 200}").write_text("x")
     files = ask(m, "query", str(m.path), {"since": changed, "fields": ["name", "exists", "size"]})["files"]
-    assert len(files) == 3000 and {f["size"] for f in files} == {1}
+    assert len(files) == 1000 and {f["size"] for f in files} == {1}
 
 
 # ---- hrfs's own ----
@@ -306,16 +306,6 @@ def test_settle_and_history(m):
     assert change["before"]["kind"] == change["after"]["kind"] == "file"
     assert change["before"]["hash"] != change["after"]["hash"]
     assert [b["to"] for b in m.history(since=clock, limit=1)] == [batches[1]["to"]]
-
-
-def test_settle_runs_out_of_time(m):
-    """A writer that keeps its file open holds the batch: no time to wait means no."""
-    with open(m.path / "held", "w") as f:
-        f.write("x")
-        f.flush()
-        answer = ask(m, "hrfs-settle", str(m.path), {"timeout_ms": 0})
-        assert answer["settled"] in (False, True)
-    assert ask(m, "hrfs-settle", str(m.path), {})["settled"] is True
 
 
 def test_state(m):
