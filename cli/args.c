@@ -140,8 +140,7 @@ static int take_option(const struct cli_command *c, const struct cli_option *opt
 static int check_words(const struct cli_command *c, const struct cli_args *a, int min, int max)
 {
 	if ((int)a->words.count < min) {
-		say_error("%s: too few words: hrfs %s %.*s", c->name, c->name, (int)strcspn(c->usage, "\n"),
-			  c->usage);
+		say_error("%s: too few words: hrfs %s %.*s", c->name, c->name, (int)strcspn(c->usage, "\n"), c->usage);
 		return wrong(c);
 	}
 	if (max >= 0 && (int)a->words.count > max) {

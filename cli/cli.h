@@ -10,19 +10,19 @@
 /* As documented in hrfs(1); `hrfs run` answers its command's own status instead. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1,	  /* it could not be done, or the answer is no */
-	CLI_USAGE = 2,	  /* the command line makes no sense */
-	CLI_NO_MOUNT = 3, /* no mount here, a dead one, or no supervisor where one is needed */
-	CLI_TIMEOUT = 4,  /* it has not come to an end in the time given */
-	CLI_FOREIGN = 5,  /* the clock is not one of this mount, or too old: everything counts as changed */
+	CLI_FAILED = 1,	      /* it could not be done, or the answer is no */
+	CLI_USAGE = 2,	      /* the command line makes no sense */
+	CLI_NO_MOUNT = 3,     /* no mount here, a dead one, or no supervisor where one is needed */
+	CLI_TIMEOUT = 4,      /* it has not come to an end in the time given */
+	CLI_FOREIGN = 5,      /* the clock is not one of this mount, or too old: everything counts as changed */
 	CLI_RUN_FAILED = 125, /* `hrfs run` itself failed before it could start anything */
 };
 
 struct cli_command {
 	const char *name;
-	const char *summary; /* a line of the overview */
-	const char *usage;   /* one form a line, without "hrfs NAME" */
-	const char *help;    /* paragraphs and examples */
+	const char *summary;		   /* a line of the overview */
+	const char *usage;		   /* one form a line, without "hrfs NAME" */
+	const char *help;		   /* paragraphs and examples */
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; answers an enum cli_exit */
 };
 
@@ -31,10 +31,10 @@ extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(const char *name);
 
 enum cli_option_kind {
-	CLI_FLAG, /* bool */
-	CLI_TEXT, /* const char * */
-	CLI_LIST, /* struct strv, every one of several */
-	CLI_TIME, /* int64_t milliseconds: "500ms", "30s", "2m", a plain number is seconds */
+	CLI_FLAG,  /* bool */
+	CLI_TEXT,  /* const char * */
+	CLI_LIST,  /* struct strv, every one of several */
+	CLI_TIME,  /* int64_t milliseconds: "500ms", "30s", "2m", a plain number is seconds */
 	CLI_COUNT, /* int, from 0 */
 };
 

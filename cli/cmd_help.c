@@ -2,26 +2,24 @@
 #include "cli/say.h"
 #include <stdio.h>
 
-static const char intro[] =
-	"hrfs mounts a source tree and restarts what must be restarted when it changes.\n"
-	"\n"
-	"  hrfs run -- go run ./cmd/api     run a command here; restart it at each real change\n"
-	"  hrfs run                         the same with the services of hrfs.yaml\n"
-	"  hrfs mount ~/src/app             mount a tree over itself, in the background\n"
-	"  hrfs wait && curl localhost:8080 save, wait, ask: the answer is from the new code\n"
-	"  hrfs log -f                      see changes, and what the services say, as they come\n"
-	"  hrfs why                         why was it restarted?\n"
-	"  hrfs umount                      take the mount away\n"
-	"\n"
-	"Commands:\n";
+static const char intro[] = "hrfs mounts a source tree and restarts what must be restarted when it changes.\n"
+			    "\n"
+			    "  hrfs run -- go run ./cmd/api     run a command here; restart it at each real change\n"
+			    "  hrfs run                         the same with the services of hrfs.yaml\n"
+			    "  hrfs mount ~/src/app             mount a tree over itself, in the background\n"
+			    "  hrfs wait && curl localhost:8080 save, wait, ask: the answer is from the new code\n"
+			    "  hrfs log -f                      see changes, and what the services say, as they come\n"
+			    "  hrfs why                         why was it restarted?\n"
+			    "  hrfs umount                      take the mount away\n"
+			    "\n"
+			    "Commands:\n";
 
-static const char outro[] =
-	"\n"
-	"hrfs help COMMAND tells of one command, man hrfs of all, man 5 hrfs.yaml of the file.\n"
-	"\n"
-	"Exit status: 0 done; 1 it could not be done, or the answer is no; 2 wrong usage;\n"
-	"3 no mount or no supervisor here; 4 timed out; 5 an unknown clock (hrfs since).\n"
-	"hrfs run: the command's own; 125 when hrfs itself failed.\n";
+static const char outro[] = "\n"
+			    "hrfs help COMMAND tells of one command, man hrfs of all, man 5 hrfs.yaml of the file.\n"
+			    "\n"
+			    "Exit status: 0 done; 1 it could not be done, or the answer is no; 2 wrong usage;\n"
+			    "3 no mount or no supervisor here; 4 timed out; 5 an unknown clock (hrfs since).\n"
+			    "hrfs run: the command's own; 125 when hrfs itself failed.\n";
 
 void help_overview(FILE *to)
 {

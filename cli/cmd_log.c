@@ -104,7 +104,8 @@ static int show_history(struct ask *a, const struct request *q)
 {
 	json_t *batches = NULL, *lines = NULL;
 	json_t *settled;
-	int r = ask_call(a, ask_request(a, "hrfs-settle", json_pack("{s:i}", "timeout_ms", SETTLE_MS)), ASK_TIMEOUT_MS, &settled);
+	int r = ask_call(a, ask_request(a, "hrfs-settle", json_pack("{s:i}", "timeout_ms", SETTLE_MS)), ASK_TIMEOUT_MS,
+			 &settled);
 
 	/* what was written just before the question belongs to the answer */
 	if (r != CLI_OK)
@@ -134,7 +135,8 @@ static int subscribe(struct ask *a)
 {
 	json_t *answer;
 	json_t *request = ask_request(a, "subscribe", json_string("hrfs-log"));
-	json_t *options = json_pack("{s:b,s:[s],s:b}", "hrfs-batches", 1, "fields", "name", "empty_on_fresh_instance", 1);
+	json_t *options =
+		json_pack("{s:b,s:[s],s:b}", "hrfs-batches", 1, "fields", "name", "empty_on_fresh_instance", 1);
 	int r;
 
 	json_array_append_new(request, options);
@@ -153,8 +155,7 @@ static void print_object(const json_t *o, bool as_json)
 
 	if (batch)
 		log_print_batch(batch, as_json);
-	json_array_foreach(lines, i, line)
-		log_print_line(line, as_json);
+	json_array_foreach(lines, i, line) log_print_line(line, as_json);
 }
 
 /* Everything that is there. 0, or -EPIPE and the like when the connection is over. */

@@ -93,7 +93,8 @@ static int run_mount(int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "option", 'o', CLI_LIST, &m.options, "OPT[,OPT...]",
 		  "ro, noexec, allow_other, noallow_other, sole_writer, ...\n(see hrfs(1)); may be given again" },
-		{ "foreground", 'f', CLI_FLAG, &q.foreground, NULL, "stay here, with the daemon's log; Ctrl-C unmounts" },
+		{ "foreground", 'f', CLI_FLAG, &q.foreground, NULL,
+		  "stay here, with the daemon's log; Ctrl-C unmounts" },
 		{ "no-services", 'n', CLI_FLAG, &q.no_services, NULL, "start nothing that hrfs.yaml says" },
 		{ "json", 'j', CLI_FLAG, &q.as_json, NULL, "what there is to know of the mount" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },

@@ -48,9 +48,7 @@ static int use_existing(const struct run_request *q, const struct run_tree *t)
 /* The mount lives as long as somebody holds the pipe's end: in whatever way this process dies, it goes. */
 static int use_own(const struct run_request *q, const struct run_tree *t)
 {
-	struct mounting m = {
-		.source = t->root.data, .mountpoint = q->at, .ancestors_know = true, .lifeline = -1
-	};
+	struct mounting m = { .source = t->root.data, .mountpoint = q->at, .ancestors_know = true, .lifeline = -1 };
 	AUTO_MOUNTED done = { 0 };
 	int lifeline[2];
 	int r;
@@ -97,7 +95,8 @@ static int check(struct run_request *q, struct cli_args *args)
 		return CLI_USAGE;
 	}
 	if (!q->command && (q->watch.count || q->ignore.count || q->name)) {
-		say_error("run: --watch, --ignore and --name are for a command; services have keys in " CONFIG_FILE_NAME);
+		say_error(
+			"run: --watch, --ignore and --name are for a command; services have keys in " CONFIG_FILE_NAME);
 		return CLI_USAGE;
 	}
 	return strv_add_all(&q->services, &args->words) < 0 ? CLI_FAILED : CLI_OK;
@@ -119,14 +118,17 @@ static int run_run(int argc, char **argv)
 {
 	AUTO_DONE(run_request) struct run_request q = { 0 };
 	const struct cli_option options[] = {
-		{ "source", 's', CLI_TEXT, &q.source, "DIR", "the tree (default: where hrfs.yaml is, here or above;\nwithout one the working directory)" },
+		{ "source", 's', CLI_TEXT, &q.source, "DIR",
+		  "the tree (default: where hrfs.yaml is, here or above;\nwithout one the working directory)" },
 		{ "at", 0, CLI_TEXT, &q.at, "DIR", "mount it there, not over itself" },
 		{ "option", 'o', CLI_LIST, &q.options, "OPT[,OPT...]", "options of the mount, as in hrfs mount" },
-		{ "watch", 'w', CLI_LIST, &q.watch, "DIR[,DIR...]", "only what is below these, or matches these patterns,\nrestarts the command" },
+		{ "watch", 'w', CLI_LIST, &q.watch, "DIR[,DIR...]",
+		  "only what is below these, or matches these patterns,\nrestarts the command" },
 		{ "ignore", 'i', CLI_LIST, &q.ignore, "DIR[,DIR...]", "what is below these never does" },
 		{ "cmd", 'c', CLI_TEXT, &q.cmd, "LINE", "the command as one line, by the shell where it needs one" },
 		{ "name", 0, CLI_TEXT, &q.name, "NAME", "what the command is called in logs" },
-		{ "keys", 'k', CLI_FLAG, &q.keys, NULL, "Enter reloads, p pauses, w says why, q quits (with\nseveral services always so)" },
+		{ "keys", 'k', CLI_FLAG, &q.keys, NULL,
+		  "Enter reloads, p pauses, w says why, q quits (with\nseveral services always so)" },
 		{ "markers", 0, CLI_FLAG, &q.markers, NULL, "a line at the begin of each build, for editors" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};

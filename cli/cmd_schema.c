@@ -7,7 +7,8 @@ static int run_schema(int argc, char **argv)
 {
 	bool keys = false;
 	const struct cli_option options[] = {
-		{ "keys", 0, CLI_FLAG, &keys, NULL, "not the schema: name, type and meaning of each key, tabs between" },
+		{ "keys", 0, CLI_FLAG, &keys, NULL,
+		  "not the schema: name, type and meaning of each key, tabs between" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
 	AUTO_DONE(cli_args) struct cli_args args = { 0 };

@@ -12,8 +12,8 @@ static json_t *query(const char *clock, bool all)
 
 	if (!all)
 		json_object_set_new(q, "expression",
-				    json_pack("[s,[s,[s,s],[s,s,s]]]", "not", "anyof", "dirname", ".git", "name", ".git",
-					      "wholename"));
+				    json_pack("[s,[s,[s,s],[s,s,s]]]", "not", "anyof", "dirname", ".git", "name",
+					      ".git", "wholename"));
 	return q;
 }
 
@@ -22,7 +22,8 @@ static void print_names(const json_t *files, bool nul)
 	size_t i;
 	json_t *file;
 
-	json_array_foreach(files, i, file) {
+	json_array_foreach(files, i, file)
+	{
 		AUTO_FREE char *name = json_get_bytes(file, "name");
 
 		if (!name)

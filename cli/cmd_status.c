@@ -76,7 +76,8 @@ static bool is_listed(const struct overview *o, const char *mountpoint)
 	size_t i;
 	json_t *m;
 
-	json_array_foreach(o->mounts, i, m) {
+	json_array_foreach(o->mounts, i, m)
+	{
 		AUTO_FREE char *at = json_get_bytes(m, "mountpoint");
 
 		if (at && strcmp(at, mountpoint) == 0)
@@ -143,9 +144,10 @@ static enum say_style style_of(const char *state)
 		const char *state;
 		enum say_style style;
 	} styles[] = {
-		{ "ready", SAY_GREEN },	   { "serving", SAY_GREEN }, { "failed", SAY_RED },   { "dead", SAY_RED },
-		{ "hangs", SAY_RED },	   { "backoff", SAY_RED },   { "building", SAY_YELLOW }, { "starting", SAY_YELLOW },
-		{ "stopping", SAY_YELLOW }, { "waiting", SAY_YELLOW },
+		{ "ready", SAY_GREEN },	    { "serving", SAY_GREEN },	{ "failed", SAY_RED },
+		{ "dead", SAY_RED },	    { "hangs", SAY_RED },	{ "backoff", SAY_RED },
+		{ "building", SAY_YELLOW }, { "starting", SAY_YELLOW }, { "stopping", SAY_YELLOW },
+		{ "waiting", SAY_YELLOW },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(styles); i++) {
@@ -166,7 +168,8 @@ static void print_services(const json_t *m)
 	size_t i;
 	json_t *s;
 
-	json_array_foreach(list, i, s) {
+	json_array_foreach(list, i, s)
+	{
 		AUTO_BUF safe = { 0 };
 
 		say_safe(&safe, text(s, "summary"));
@@ -175,8 +178,7 @@ static void print_services(const json_t *m)
 		printf(" %s\n", buf_str(&safe));
 	}
 	list = json_object_get(m, "not_started");
-	json_array_foreach(list, i, s)
-		printf("  %-12s not started: %s\n", text(s, "service"), text(s, "reason"));
+	json_array_foreach(list, i, s) printf("  %-12s not started: %s\n", text(s, "service"), text(s, "reason"));
 }
 
 static void print_mount(const json_t *m)
@@ -222,12 +224,14 @@ static void print_details(const json_t *m)
 	print_path(m, "socket");
 	printf("\n  %-12s ", "log");
 	print_path(m, "log");
-	printf("\n  %-12s keeper %lld, worker %lld\n", "processes", (long long)json_integer_value(json_object_get(m, "pid")),
+	printf("\n  %-12s keeper %lld, worker %lld\n", "processes",
+	       (long long)json_integer_value(json_object_get(m, "pid")),
 	       (long long)json_integer_value(json_object_get(m, "worker_pid")));
-	printf("  %-12s %s\n", "others", json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
-	printf("  %-12s %s\n", "outside", json_is_true(json_object_get(m, "exact")) ?
-						  "changes behind the mount are seen" :
-						  "changes behind the mount are not watched");
+	printf("  %-12s %s\n", "others",
+	       json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
+	printf("  %-12s %s\n", "outside",
+	       json_is_true(json_object_get(m, "exact")) ? "changes behind the mount are seen"
+							 : "changes behind the mount are not watched");
 	if (*text(json_object_get(m, "git"), "helper"))
 		printf("  %-12s %s\n", "git", text(json_object_get(m, "git"), "helper"));
 	print_number("nodes", m, "nodes");
@@ -255,7 +259,8 @@ static const json_t *here(const struct overview *o, const char *path)
 	json_t *one;
 
 	if (client_find(path, &m, &error) == 0) {
-		json_array_foreach(o->mounts, i, one) {
+		json_array_foreach(o->mounts, i, one)
+		{
 			AUTO_FREE char *at = json_get_bytes(one, "mountpoint");
 
 			if (at && strcmp(at, m.mountpoint) == 0)
@@ -290,7 +295,8 @@ static int report(const struct overview *o, const char *path, bool as_json)
 	}
 	if (!json_array_size(o->mounts))
 		printf("no mounts; make one: hrfs mount SRC, or hrfs run in a project\n");
-	json_array_foreach(o->mounts, i, one) {
+	json_array_foreach(o->mounts, i, one)
+	{
 		if (path && one != mine)
 			continue;
 		print_mount(one);

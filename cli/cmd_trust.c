@@ -189,9 +189,9 @@ static int agree(const struct tree *t, bool yes)
 	r = trust_give(t->file, buf_str(&t->content), t->content.len);
 	if (r < 0) {
 		say_error("the agreement cannot be stored: %s%s", strerror(-r),
-			  r == -ENOENT ? " (HOME is not set)" :
-			  r == -EPERM  ? " (~/.local/state/hrfs/trust must be yours, and writable for you alone)" :
-					 "");
+			  r == -ENOENT	? " (HOME is not set)"
+			  : r == -EPERM ? " (~/.local/state/hrfs/trust must be yours, and writable for you alone)"
+					: "");
 		return CLI_FAILED;
 	}
 	return CLI_OK;

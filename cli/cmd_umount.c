@@ -136,8 +136,9 @@ static int still_busy(const struct target *t)
 {
 	if (refuse_if_inside(t, true, true) != CLI_OK)
 		return CLI_FAILED;
-	say_error("%s is in use by processes that you may not look into, or by a mount inside it; sudo hrfs umount %s names them, hrfs umount --lazy %s detaches it",
-		  t->entry.mountpoint, t->entry.mountpoint, t->entry.mountpoint);
+	say_error(
+		"%s is in use by processes that you may not look into, or by a mount inside it; sudo hrfs umount %s names them, hrfs umount --lazy %s detaches it",
+		t->entry.mountpoint, t->entry.mountpoint, t->entry.mountpoint);
 	return CLI_FAILED;
 }
 
@@ -157,8 +158,8 @@ static void prepare(const struct target *t)
 	json_decref(answer);
 	if (ask_call_supervisor(&a, ask_request(&a, "hrfs-stop", NULL), STOP_MS, &answer) == CLI_OK)
 		json_decref(answer);
-	if (client_call(a.client, ask_request(&a, "hrfs-settle", json_pack("{s:i}", "timeout_ms", SETTLE_MS)), SETTLE_MS,
-			&answer) == 0)
+	if (client_call(a.client, ask_request(&a, "hrfs-settle", json_pack("{s:i}", "timeout_ms", SETTLE_MS)),
+			SETTLE_MS, &answer) == 0)
 		json_decref(answer);
 end:
 	client_free(a.client);

@@ -22,7 +22,8 @@ static bool is_service(struct ask *a, const char *word)
 	if (ask_call_supervisor(a, ask_request(a, "hrfs-services", NULL), ASK_TIMEOUT_MS, &answer) != CLI_OK)
 		return false;
 	services = json_object_get(answer, "services");
-	json_array_foreach(services, i, s) {
+	json_array_foreach(services, i, s)
+	{
 		const char *name = json_string_value(json_object_get(s, "name"));
 
 		found = found || (name && strcmp(name, word) == 0);

@@ -22,7 +22,8 @@ static int no_device(int error)
 		break;
 	case EACCES:
 		if (stat(DEVICE, &st) == 0 && (st.st_mode & 0060) == 0060 && st.st_gid != 0)
-			say_error(DEVICE ": only group %u may use it; join that group, or: sudo chmod 666 " DEVICE, st.st_gid);
+			say_error(DEVICE ": only group %u may use it; join that group, or: sudo chmod 666 " DEVICE,
+				  st.st_gid);
 		else
 			say_error(DEVICE ": you may not use it; sudo chmod 666 " DEVICE);
 		break;

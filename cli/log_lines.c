@@ -64,7 +64,9 @@ static const char *verb(const json_t *change)
 static const char *reason(const json_t *change)
 {
 	static const char *const words[][2] = {
-		{ "same-content", "same content" }, { "only-times", "only touched" }, { "reverted", "put back" },
+		{ "same-content", "same content" },
+		{ "only-times", "only touched" },
+		{ "reverted", "put back" },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -98,7 +100,8 @@ static void print_change(const json_t *batch, const json_t *change)
 	if (is_real(change))
 		printf("%s%-8s%s %s", say_style(SAY_YELLOW), verb(change), say_style(SAY_PLAIN), buf_str(&safe));
 	else
-		printf("%s%-8s %s: %s%s", say_style(SAY_DIM), "-", buf_str(&safe), reason(change), say_style(SAY_PLAIN));
+		printf("%s%-8s %s: %s%s", say_style(SAY_DIM), "-", buf_str(&safe), reason(change),
+		       say_style(SAY_PLAIN));
 	print_writer(change);
 	if (json_is_true(json_object_get(change, "ignored")))
 		printf(" ignored by git");
@@ -118,7 +121,8 @@ void log_print_batch(const json_t *batch, bool as_json)
 		putchar('\n');
 		return;
 	}
-	json_array_foreach(changes, i, change) {
+	json_array_foreach(changes, i, change)
+	{
 		if (i == CHANGES_MAX)
 			break;
 		print_change(batch, change);

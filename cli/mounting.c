@@ -108,8 +108,8 @@ static void note_exclude(struct mounted *m)
 	int r = m->place.in_place ? 0 : exclude_enter(m->place.mountpoint, mounted_text(m, "socket"), &file);
 
 	if (r > 0)
-		buf_printf(&text, "%s lies in a git work tree: while it is mounted, %s keeps it out of git add", m->place.mountpoint,
-			   file.data);
+		buf_printf(&text, "%s lies in a git work tree: while it is mounted, %s keeps it out of git add",
+			   m->place.mountpoint, file.data);
 	else if (r < 0)
 		buf_printf(&text, "%s lies in a git work tree, but %s cannot be written (%s): do not 'git add' it",
 			   m->place.mountpoint, buf_str(&file), strerror(-r));

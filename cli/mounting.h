@@ -16,8 +16,8 @@ struct mounting {
 
 struct mounted {
 	struct place place;
-	json_t *ready;	   /* what the daemon said */
-	pid_t pid;	   /* of the keeper */
+	json_t *ready; /* what the daemon said */
+	pid_t pid;     /* of the keeper */
 	bool allow_other;
 	struct strv notes; /* what the user should know, a line each, the most important first */
 };

@@ -19,7 +19,8 @@ static void tell_failures(const json_t *services)
 	size_t i;
 	json_t *s;
 
-	json_array_foreach(services, i, s) {
+	json_array_foreach(services, i, s)
+	{
 		const char *error = json_string_value(json_object_get(s, "error"));
 
 		if (!error)
@@ -35,8 +36,7 @@ static void tell_unfinished(const json_t *services)
 	json_t *s;
 
 	say_error("not done in time");
-	json_array_foreach(services, i, s)
-		fprintf(stderr, "  %s: %s\n", text_of(s, "name"), text_of(s, "summary"));
+	json_array_foreach(services, i, s) fprintf(stderr, "  %s: %s\n", text_of(s, "name"), text_of(s, "summary"));
 }
 
 static bool timed_out(const json_t *answer)

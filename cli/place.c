@@ -65,8 +65,8 @@ static int replace(const struct mountinfo_entry *e, struct place *out)
 	AUTO_BUF error = { 0 };
 
 	if (strcmp(e->type, "fuse.hrfs") != 0) {
-		say_error("%s: a dead mount (%s) is there; take it away first: fusermount3 -uz %s", e->mountpoint, e->type,
-			  e->mountpoint);
+		say_error("%s: a dead mount (%s) is there; take it away first: fusermount3 -uz %s", e->mountpoint,
+			  e->type, e->mountpoint);
 		return CLI_FAILED;
 	}
 	if (unmount(e->mountpoint, true, &error) < 0) {
@@ -131,8 +131,8 @@ static int check_above(const char *path)
 	if (strncmp(e.type, "fuse", 4) == 0 && strcmp(e.mountpoint, path) != 0)
 		r = probe(e.mountpoint);
 	if (r == -ENOTCONN || r == -ETIMEDOUT)
-		say_error("%s lies in %s, a mount that %s; take that away first: hrfs umount --lazy %s", path, e.mountpoint,
-			  r == -ENOTCONN ? "is dead" : "gives no answer", e.mountpoint);
+		say_error("%s lies in %s, a mount that %s; take that away first: hrfs umount --lazy %s", path,
+			  e.mountpoint, r == -ENOTCONN ? "is dead" : "gives no answer", e.mountpoint);
 	mountinfo_entry_done(&e);
 	return r == -ENOTCONN || r == -ETIMEDOUT ? CLI_FAILED : CLI_OK;
 }
@@ -165,7 +165,8 @@ static int source_wrong(const char *path, int error)
 		say_error("%s is not a directory; mount the one that it lies in: hrfs mount %s", path, buf_str(&word));
 		break;
 	case EACCES:
-		say_error("%s: you may not read it; a tree must be readable to be mounted (see: ls -ld %s)", path, path);
+		say_error("%s: you may not read it; a tree must be readable to be mounted (see: ls -ld %s)", path,
+			  path);
 		break;
 	default:
 		say_error("%s: %s", path, strerror(error));
@@ -212,13 +213,15 @@ static int check_allowed(const char *path)
 	if (geteuid() == 0)
 		return CLI_OK;
 	if (stat(path, &st) == 0 && (st.st_mode & S_ISVTX) && st.st_uid != geteuid()) {
-		say_error("%s belongs to another user, and its sticky bit is set: you may not mount there; make a directory in it: mkdir %s/hrfs",
-			  path, path);
+		say_error(
+			"%s belongs to another user, and its sticky bit is set: you may not mount there; make a directory in it: mkdir %s/hrfs",
+			path, path);
 		return CLI_FAILED;
 	}
 	if (access(path, W_OK)) {
-		say_error("%s: an ordinary user can mount only on directories that he may write to; choose one of your own, such as ~/mnt",
-			  path);
+		say_error(
+			"%s: an ordinary user can mount only on directories that he may write to; choose one of your own, such as ~/mnt",
+			path);
 		return CLI_FAILED;
 	}
 	return CLI_OK;
@@ -269,13 +272,14 @@ static int check_relation(struct place *p)
 
 	say_word(&word, p->source);
 	if (lies_in(p->mountpoint, p->source)) {
-		say_error("%s lies inside %s, which would then contain itself; mount the tree over itself: hrfs mount %s",
-			  p->mountpoint, p->source, buf_str(&word));
+		say_error(
+			"%s lies inside %s, which would then contain itself; mount the tree over itself: hrfs mount %s",
+			p->mountpoint, p->source, buf_str(&word));
 		return CLI_FAILED;
 	}
 	if (lies_in(p->source, p->mountpoint)) {
-		say_error("%s would hide %s, which lies inside it; mount the tree over itself: hrfs mount %s", p->mountpoint,
-			  p->source, buf_str(&word));
+		say_error("%s would hide %s, which lies inside it; mount the tree over itself: hrfs mount %s",
+			  p->mountpoint, p->source, buf_str(&word));
 		return CLI_FAILED;
 	}
 	if (stat(p->source, &st) == 0 && is_same(p->mountpoint, &st))

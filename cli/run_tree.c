@@ -31,8 +31,9 @@ static int no_configuration(const char *dir)
 	static const struct {
 		const char *file, *command;
 	} likely[] = {
-		{ "go.mod", "go run ." },	  { "package.json", "npm start" }, { "Cargo.toml", "cargo run" },
-		{ "manage.py", "./manage.py runserver" }, { "Makefile", "make run" },
+		{ "go.mod", "go run ." },      { "package.json", "npm start" },
+		{ "Cargo.toml", "cargo run" }, { "manage.py", "./manage.py runserver" },
+		{ "Makefile", "make run" },
 	};
 	AUTO_BUF found = { 0 };
 	const char *command = "COMMAND";

@@ -45,7 +45,7 @@ void say_note(const char *format, ...)
 const char *say_style(enum say_style s)
 {
 	static const char *const codes[] = {
-		[SAY_PLAIN] = "\033[0m", [SAY_BOLD] = "\033[1m",	  [SAY_DIM] = "\033[2m",
+		[SAY_PLAIN] = "\033[0m", [SAY_BOLD] = "\033[1m",   [SAY_DIM] = "\033[2m",
 		[SAY_RED] = "\033[31m",	 [SAY_GREEN] = "\033[32m", [SAY_YELLOW] = "\033[33m",
 	};
 	static int wanted = -1;

@@ -34,7 +34,8 @@ bool services_say_not_started(const json_t *ready, const char *source)
 
 	if (!json_array_size(list))
 		return false;
-	json_array_foreach(list, i, s) {
+	json_array_foreach(list, i, s)
+	{
 		const char *run = json_string_value(json_object_get(s, "run"));
 		const char *reason = json_string_value(json_object_get(s, "reason"));
 		const char *name = json_string_value(json_object_get(s, "service"));
@@ -56,7 +57,8 @@ int services_names(const json_t *ready, struct buf *out)
 	size_t i;
 	json_t *s;
 
-	json_array_foreach(list, i, s) {
+	json_array_foreach(list, i, s)
+	{
 		if (r == 0 && i)
 			r = buf_puts(out, ", ");
 		if (r == 0 && json_string_value(s))

@@ -2,7 +2,6 @@
 #pragma once
 #include "cli/launch.h"
 
-
 /* has the tree a configuration? */
 bool services_configured(const char *mountpoint);
 /* Starts the supervisor in the background. command NULL: what hrfs.yaml says. CLI_OK or the exit code, said. */
