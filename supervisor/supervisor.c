@@ -16,7 +16,7 @@
 #include "supervisor/terminal.h"
 #include "supervisor/timeline.h"
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -368,8 +368,22 @@ static int make_engine(struct supervisor *s, struct buf *error)
 	return r < 0 ? r : requests_new(&q, &s->requests);
 }
 
+/* All has ended: one more Ctrl-C must not replace the exit status that is known already. */
+static void block_stops(void)
+{
+	sigset_t stops;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGINT);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGHUP);
+	sigaddset(&stops, SIGQUIT);
+	pthread_sigmask(SIG_BLOCK, &stops, NULL);
+}
+
 static void free_parts(struct supervisor *s)
 {
+	block_stops();
 	requests_free(s->requests);
 	link_free(s->link);
 	ending_free(s->ending);
