@@ -137,6 +137,7 @@ static void add_status(void *object)
 	/* not "log": an object with that key is a push to every client of Watchman */
 	json_object_set_new(o, "daemon_log", json_string(shared->config.log_path));
 	count_requests(o);
+	json_object_set_new(o, "git", json_pack("{s:s}", "helper", ignore_helper()));
 	json_object_set_new(o, "oldest_request_ns", json_integer(busiest_ns()));
 }
 
@@ -145,6 +146,7 @@ int parts_start_serving(int control)
 	const struct worker_config *c = &shared->config;
 	struct settle_options settle = { .quiet_ms = (int)c->settle_quiet_ms, .cap_ms = (int)c->settle_cap_ms };
 	struct server_options server = {
+		.listener = c->listener,
 		.socket_path = c->socket_path,
 		.mountpoint = c->mountpoint,
 		.source = c->source,
