@@ -17,8 +17,8 @@
 
 static struct {
 	pthread_t thread;
-	int event;
-	/* of other threads too: */
+	/* of other threads too, and some ask before the thread has been started: */
+	_Atomic int event;
 	atomic_bool asleep; /* the next request that ends is to write to the event */
 	atomic_bool stop;
 	_Atomic uint64_t activity; /* counts ended requests */
@@ -52,10 +52,11 @@ void settle_hurry(tick_t upto)
 
 tick_t settle_done(void)
 {
+	struct journal *j = observe_journal();
+	tick_t tick = journal_tick(j);
 	struct journal_stats stats;
-	tick_t tick = journal_tick(settling.journal);
 
-	journal_stats(settling.journal, &stats);
+	journal_stats(j, &stats);
 	/* in this order: marks go only while telling is set */
 	if (!stats.marks && !settling.telling)
 		return tick;
@@ -167,9 +168,9 @@ int settle_compare_now(tick_t upto)
 	size_t count, in_flight;
 	int r;
 
-	tree_expand(settling.journal, settling.root_fd);
-	r = journal_marks(settling.journal, upto, &marks, &count, &in_flight);
+	tree_expand(observe_journal(), dirs_root());
+	r = journal_marks(observe_journal(), upto, &marks, &count, &in_flight);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		publish_intermediate(settling.journal, settling.root_fd, &marks[i]);
+		publish_intermediate(observe_journal(), dirs_root(), &marks[i]);
 	return r;
 }

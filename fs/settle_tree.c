@@ -67,7 +67,7 @@ static bool came_before(const struct walk *w)
 
 static int mark_entry(struct walk *w, const char *rel, struct state s, bool *made)
 {
-	struct state absent = state_absent();
+	struct state absent = state_absent(), unknown = state_unknown();
 	uint32_t mark;
 	int r = 0;
 
@@ -80,9 +80,10 @@ static int mark_entry(struct walk *w, const char *rel, struct state s, bool *mad
 		s = absent;
 	if (!*made)
 		r = journal_mark_like(w->journal, w->move->old_mark, w->old_path.data, &s, &mark);
-	/* exchanged: the other directory's walk may have found out already what was here */
-	if (r == 0 && w->arrived && !(w->move->exchange && journal_mark_of(w->journal, w->new_path.data)))
-		r = journal_mark_like(w->journal, w->move->new_mark, w->new_path.data, &absent, &mark);
+	/* exchanged: what was here before, the other directory's walk finds out, or has found out */
+	if (r == 0 && w->arrived)
+		r = journal_mark_like(w->journal, w->move->new_mark, w->new_path.data,
+				      w->move->exchange ? &unknown : &absent, &mark);
 	return r;
 }
 
