@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "fs/files_of_mount.h"
 #include "fs/ready.h"
+#include "fs/server.h"
 #include "fs/shared.h"
 #include "fs/workers.h"
 #include <errno.h>
@@ -133,6 +134,14 @@ static int wait_until_serving(struct buf *error)
 	return -EIO;
 }
 
+static int listen_for_clients(struct worker_config *c, struct buf *error)
+{
+	c->listener = server_listen(c->socket_path, c->allow_other);
+	if (c->listener < 0)
+		buf_printf(error, "%s: %s", c->socket_path, strerror(-c->listener));
+	return c->listener < 0 ? c->listener : 0;
+}
+
 static int start(const struct options *o, struct buf *error)
 {
 	struct worker_config *c;
@@ -154,6 +163,8 @@ static int start(const struct options *o, struct buf *error)
 		r = make_mount(c, o, error);
 	if (r == 0)
 		r = files_of_mount_prepare(c, keeper.dev, error);
+	if (r == 0)
+		r = listen_for_clients(c, error);
 	if (r == 0 && !o->foreground)
 		log_to_file(c->log_path, LOG_MAX_BYTES);
 	if (r < 0)

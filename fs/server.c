@@ -262,17 +262,14 @@ static int start_thread(void)
 
 int server_start(const struct server_options *o)
 {
-	int fd;
 	int r = copy_options(o);
 
 	TAILQ_INIT(&server.connections);
 	TAILQ_INIT(&server.subscriptions);
 	TAILQ_INIT(&server.waiters);
 	batches_init();
-	fd = r < 0 ? r : server_socket_open(o);
-	if (fd < 0)
-		return fd;
-	r = open_loop(fd);
+	if (r == 0)
+		r = open_loop(o->listener);
 	if (r < 0)
 		return r;
 	atomic_store(&running, true);

@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 struct server_options {
-	const char *socket_path; /* made 0600 (0666 with allow_other), its directory 0700 (root: 0755) */
+	int listener;		 /* server_listen()'s, taken over; it may have been a dead worker's too */
+	const char *socket_path; /* where it is bound; removed by server_stop() */
 	const char *mountpoint;	 /* absolute; the root of every answer */
 	const char *source;	 /* absolute path of the lower, as the user named it */
 	int root_fd;		 /* O_PATH of the lower's root, borrowed */
@@ -21,6 +22,11 @@ struct server_options {
 	void (*detach)(void); /* hrfs-detach: the keeper is to unmount lazily */
 };
 
+/*
+ * The mount's socket, bound and listening, made 0600 (0666 when others may ask) in place of what a dead mount
+ * has left there. Held by the keeper, so that clients wait for a successor instead of being refused. Or -errno
+ */
+int server_listen(const char *path, bool for_others);
 int server_start(const struct server_options *o);
 void server_stop(void);
 /* Hands a settled batch to the loop (copied). Called by the settling thread. */

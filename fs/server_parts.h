@@ -76,7 +76,6 @@ void server_call(struct call *c);
 /* ---- the socket (server_socket.c) ---- */
 
 /* listening, non-blocking. A descriptor or -errno */
-int server_socket_open(const struct server_options *o);
 
 /* ---- connections and what goes out on them (server_connection.c, server_output.c) ---- */
 
@@ -87,7 +86,7 @@ struct answer {
 	struct buf text;
 	bool inside;   /* what has been given ends inside an object */
 	bool complete; /* nothing more will come */
-	/* whoever is making it: */
+	/* whoever is making it, until it is complete: */
 	void (*more)(struct answer *a);	   /* there is room again; may be NULL */
 	void (*abandon)(struct answer *a); /* the client is gone, `a` is about to be freed; may be NULL */
 	void *maker;

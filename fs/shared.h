@@ -70,6 +70,7 @@ struct lane {
 /* What a worker is told by the keeper. Descriptors have the same number in both. */
 struct worker_config {
 	int root_fd; /* O_PATH of the lower's root */
+	int listener; /* of the mount's socket */
 	int device_fds[LANES_MAX];
 	uint32_t device_minor; /* of the mount: names its FUSE connection */
 	uint32_t without; /* bits of enum feature */

@@ -28,6 +28,7 @@ static void exec_worker(int memfd, int control)
 	for (uint32_t i = 0; i < shared->lane_count; i++)
 		fcntl(shared->config.device_fds[i], F_SETFD, 0);
 	fcntl(shared->config.root_fd, F_SETFD, 0);
+	fcntl(shared->config.listener, F_SETFD, 0);
 	fcntl(memfd, F_SETFD, 0);
 	fcntl(control, F_SETFD, 0);
 	snprintf(memory_text, sizeof(memory_text), "%d", memfd);
