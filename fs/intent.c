@@ -1,6 +1,5 @@
 #include "fs/intent.h"
 #include "fs/lower.h"
-#include "fs/session.h"
 #include <errno.h>
 #include <time.h>
 

@@ -1,7 +1,7 @@
 #include "fs/notify.h"
 #include "core/base/log.h"
 #include "fs/ops.h"
-#include "fs/session.h"
+#include "fs/lane.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -36,7 +36,7 @@ static void *notify(void *arg)
 	/* a table with nothing in it that somebody waits to see closed: the keeper's socket above all */
 	if (unshare(CLONE_FILES) == 0)
 		close_others();
-	session_use_device(shared->config.device_fds[0]);
+	lane_use_device(shared->config.device_fds[0]);
 	while (read(wishes[0], &id, sizeof(id)) == sizeof(id))
 		fuse_lowlevel_notify_inval_inode(session, id, 0, 0);
 	return NULL;

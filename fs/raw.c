@@ -5,7 +5,7 @@
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
-#include "fs/session.h"
+#include "fs/lane.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ static int answer(int error, const void *data, size_t size)
 	};
 	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)data, size } };
 
-	return session_send(iov, size ? 2 : 1) < 0 ? -errno : 0;
+	return lane_send(iov, size ? 2 : 1) < 0 ? -errno : 0;
 }
 
 static struct raw_time time_of(struct statx_timestamp t)

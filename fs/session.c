@@ -1,233 +1,19 @@
 #include "fs/session.h"
 #include "core/base/log.h"
 #include "fs/adopt.h"
-#include "fs/caller.h"
 #include "fs/control.h"
 #include "fs/counts.h"
-#include "fs/init.h"
 #include "fs/keep.h"
+#include "fs/lane.h"
 #include "fs/notify.h"
-#include "fs/ops.h"
 #include "fs/parts.h"
-#include "fs/raw.h"
+#include "fs/shared.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CRASHES_MOST 2 /* at one request; then it is answered EIO */
-
-static _Thread_local struct lane *lane; /* of a request thread; NULL in others */
-static _Thread_local bool resumed;
-static bool swallow; /* INIT is said again to libfuse only: the kernel has had its answer */
-static _Thread_local int device;	/* an answer goes out where its request came in */
-static struct fuse_session *fuse;
-static int unmounted_event; /* an eventfd: the kernel has ended the connection */
-
-struct lane *lane_current(void)
-{
-	return lane;
-}
-
-bool request_is_resumed(void)
-{
-	return resumed;
-}
-
-const struct fuse_in_header *request_header(void)
-{
-	return (const struct fuse_in_header *)lane->request;
-}
-
-const void *request_argument(void)
-{
-	return lane->request + sizeof(struct fuse_in_header);
-}
-
-void session_use_device(int fd)
-{
-	device = fd;
-}
-
-/* Its len says whether an answer is owed: one store, seen by whoever takes the lane over. */
-static void owe(uint32_t len)
-{
-	__atomic_store_n(&((struct fuse_in_header *)lane->request)->len, len, __ATOMIC_SEQ_CST);
-}
-
-static void store_reply(const struct iovec *iov, int count, size_t size)
-{
-	char *end = lane->reply;
-
-	if (size > REPLY_SIZE)
-		return;
-	for (int i = 0; i < count; i++)
-		end = mempcpy(end, iov[i].iov_base, iov[i].iov_len);
-	__atomic_store_n(&lane->reply_size, (uint32_t)size, __ATOMIC_RELEASE);
-}
-
-/* Every answer and notification comes through here. Stored before it is sent; owed until it is. */
-ssize_t session_send(struct iovec *iov, int count)
-{
-	size_t size = 0;
-	ssize_t sent;
-	int error;
-
-	for (int i = 0; i < count; i++)
-		size += iov[i].iov_len;
-	if (swallow)
-		return (ssize_t)size;
-	if (!lane)
-		return writev(device, iov, count);
-	if (request_header()->opcode == FUSE_INIT)
-		init_patch_reply(request_argument(), iov, count);
-	store_reply(iov, count, size);
-	__atomic_store_n(&lane->sending, 1, __ATOMIC_SEQ_CST);
-	sent = writev(device, iov, count);
-	error = errno; /* ENOENT: nobody waits for it any more */
-	owe(0);
-	__atomic_fetch_add(&lane->replies, 1, __ATOMIC_RELAXED);
-	errno = error;
-	return sent;
-}
-
-static ssize_t send_iov(int fd, struct iovec *iov, int count, void *data)
-{
-	return session_send(iov, count);
-}
-
-static ssize_t receive_nothing(int fd, void *buffer, size_t size, void *data)
-{
-	return -1; /* libfuse wants one, but the read loop is ours */
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static bool wants_no_reply(uint32_t opcode)
-{
-	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
-	       opcode == FUSE_NOTIFY_REPLY;
-}
-
-static bool is_owed(void)
-{
-	return request_header()->len != 0;
-}
-
-/* A client without an answer would hang for ever. */
-static void reply_missing(void)
-{
-	struct fuse_out_header head = { .len = sizeof(head), .error = -EIO, .unique = request_header()->unique };
-	struct iovec iov = { &head, sizeof(head) };
-
-	log_error("event=no_reply opcode=%u node=%#lx action=EIO", request_header()->opcode, request_header()->nodeid);
-	session_send(&iov, 1);
-}
-
-static void process(void)
-{
-	struct fuse_buf buf = { .mem = lane->request, .size = request_header()->len };
-	uint32_t opcode = request_header()->opcode;
-
-	/* nothing that is served here can be interrupted: the answer comes soon */
-	if (opcode != FUSE_INTERRUPT && !raw_serve())
-		fuse_session_process_buf(fuse, &buf);
-	if (!is_owed())
-		return;
-	if (wants_no_reply(opcode)) {
-		owe(0);
-		__atomic_fetch_add(&lane->replies, 1, __ATOMIC_RELAXED);
-	} else {
-		reply_missing();
-	}
-}
-
-/* The request that a dead worker had read in this lane and, as far as it knew, not answered. */
-static void finish_inherited(void)
-{
-	struct fuse_out_header head = { .len = sizeof(head), .error = -EIO, .unique = request_header()->unique };
-	struct iovec stored = { lane->reply, lane->reply_size };
-	struct iovec refusal = { &head, sizeof(head) };
-
-	log_debug("event=resumed opcode=%u node=%#lx replied=%d crashes=%u", request_header()->opcode,
-		 request_header()->nodeid, lane->reply_size != 0, lane->crashes);
-	if (lane->reply_size) {
-		session_send(&stored, 1); /* fails where it had been sent */
-		return;
-	}
-	if (lane->crashes >= CRASHES_MOST && !wants_no_reply(request_header()->opcode)) {
-		log_error("event=refused opcode=%u node=%#lx why=\"%u workers have crashed at it\"", request_header()->opcode,
-			  request_header()->nodeid, lane->crashes);
-		session_send(&refusal, 1);
-		return;
-	}
-	/* of a listing that may have been received the references stay until that is known */
-	if (!wants_no_reply(request_header()->opcode) && !lane->sending)
-		counts_give_back(0, counts_taken());
-	resumed = true;
-	process();
-	resumed = false;
-}
-
-/* The kernel writes the header, and with it len, into the lane: from then on the request is ours. */
-static int read_request(void)
-{
-	ssize_t n;
-
-	lane->reply_size = 0;
-	lane->intent.state = INTENT_NONE;
-	lane->intent.offset = 0;
-	lane->counts.progress = 0;
-	lane->crashes = lane->sending = 0;
-	__atomic_store_n(&lane->since_ns, 0, __ATOMIC_RELAXED);
-	do {
-		owe(0); /* a read that fails may have copied a part */
-		n = read(device, lane->request, REQUEST_SIZE);
-	} while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN));
-	if (n < 0)
-		return -errno;
-	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELAXED);
-	return 0;
-}
-
-static void *serve(void *arg)
-{
-	uint64_t one = 1;
-	int r;
-
-	lane = arg;
-	device = shared->config.device_fds[lane - shared->lanes];
-	r = caller_thread_init();
-	if (r < 0)
-		log_error("event=thread_failed what=unshare error=\"%s\"", strerror(-r));
-	else if (is_owed())
-		finish_inherited();
-	while (r == 0) {
-		r = read_request();
-		if (r == 0)
-			process();
-	}
-	if (r != -ENODEV && r != -ECONNABORTED)
-		log_error("event=read_failed error=\"%s\"", strerror(-r));
-	if (write(unmounted_event, &one, sizeof(one)) != sizeof(one))
-		log_error("event=failed what=eventfd");
-	return NULL;
-}
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 /*
@@ -236,9 +22,7 @@ static void *serve(void *arg)
  */
 static void on_crash(int number)
 {
-	if (lane)
-		lane->crashes++;
-	__atomic_fetch_add(&shared->crashes, 1, __ATOMIC_SEQ_CST);
+	lane_crashed();
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
@@ -257,78 +41,10 @@ static void handle_crashes(void) /* the sanitizer reports first */
 }
 #endif
 
-static int start_fuse(void)
-{
-	static const struct fuse_custom_io io = { .writev = send_iov, .read = receive_nothing };
-	char name[] = "hrfs";
-	char *argv[] = { name, NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-
-	fuse = fuse_session_new(&args, &ops_table, sizeof(ops_table), NULL);
-	fuse_opt_free_args(&args);
-	if (!fuse)
-		return -ENOMEM;
-	return fuse_session_custom_io(fuse, &io, shared->config.device_fds[0]);
-}
-
-/* The kernel's first request, in the first lane; a dead worker may have read it already. */
-static int take_init(void)
-{
-	struct fuse_in_header *in = (struct fuse_in_header *)shared->lanes[0].request;
-	int r = 0;
-
-	lane = &shared->lanes[0];
-	device = shared->config.device_fds[0];
-	if (!is_owed())
-		r = read_request();
-	if (r == 0 && (in->opcode != FUSE_INIT || in->len > sizeof(shared->init)))
-		r = -EPROTO;
-	if (r == 0) {
-		uint32_t size = in->len; /* 0 once it is answered */
-
-		memcpy(shared->init, in, size);
-		process();
-		__atomic_store_n(&shared->init_size, size, __ATOMIC_SEQ_CST);
-	}
-	lane = NULL;
-	return r;
-}
-
-/* The successor's libfuse has not seen INIT: it is told, from the saved bytes, and its answer goes nowhere. */
-static int repeat_init(void)
-{
-	char copy[sizeof(shared->init)];
-	struct fuse_buf buf = { .mem = copy, .size = shared->init_size };
-
-	memcpy(copy, shared->init, sizeof(copy));
-	swallow = true;
-	fuse_session_process_buf(fuse, &buf);
-	swallow = false;
-	return 0;
-}
-
-static int initialise(void)
-{
-	return shared->init_size ? repeat_init() : take_init();
-}
-
-static int start_lanes(void)
-{
-	pthread_t thread;
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
-		r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
-		if (r == 0)
-			pthread_detach(thread);
-	}
-	return r;
-}
-
 /* Until the kernel has ended the connection (0) or the keeper is dead (-EPIPE). */
 static int wait_for_end(int control)
 {
-	struct pollfd p[] = { { control, POLLIN, 0 }, { unmounted_event, POLLIN, 0 } };
+	struct pollfd p[] = { { control, POLLIN, 0 }, { lanes_event(), POLLIN, 0 } };
 
 	for (;;) {
 		struct control_packet packet;
@@ -378,41 +94,28 @@ static int start(int control)
 		adopt_all();
 		for (uint32_t i = 0; i < shared->lane_count; i++)
 			counts_recover(&shared->lanes[i]);
-		r = notify_start(fuse);
+		r = notify_start(lanes_fuse());
 	}
 	if (r == 0)
-		r = initialise();
+		r = lanes_initialise();
 	if (r == 0 && first)
 		r = parts_start_serving(control);
 	if (r == 0)
-		r = start_lanes();
+		r = lanes_start();
 	if (r == 0 && !first)
 		r = parts_start_serving(control);
 	return r;
 }
 
-/* A page that is not there when a kill hits the kernel's copy into it makes the kernel answer EIO. */
-static void lock_lanes(void)
-{
-	if (mlock(shared->lanes, shared->lane_count * sizeof(struct lane)))
-		log_warn("event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
-			 strerror(errno));
-}
-
 /* Everything that needs no knowledge of what the worker before does. */
 static int get_ready(int control)
 {
-	int r;
-
+	fcntl(control, F_SETFD, FD_CLOEXEC);
 	handle_crashes();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the supervisor; the keeper says when it is over */
 	keep_start(control);
-	unmounted_event = eventfd(0, EFD_CLOEXEC);
-	r = unmounted_event < 0 ? -errno : start_fuse();
-	if (r == 0 && shared->config.takeover)
-		lock_lanes();
-	return r;
+	return lanes_prepare();
 }
 
 int session_main(int memfd, int control)
@@ -423,7 +126,6 @@ int session_main(int memfd, int control)
 		return 1;
 	if (!shared->config.foreground)
 		log_to_file(shared->config.log_path, LOG_MAX_BYTES);
-	fcntl(control, F_SETFD, FD_CLOEXEC);
 	r = get_ready(control);
 	if (r == 0)
 		r = wait_for_go(control);

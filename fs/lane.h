@@ -1,0 +1,25 @@
+/*
+ * The request threads: each reads into its lane, lets libfuse and the operations carry the request
+ * out, and answers on the descriptor that it came from. What a thread works on is in fs/ops.h.
+ */
+#pragma once
+#include "fs/fuse.h"
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Before anything is known of the mount: libfuse, and the lanes' memory. 0 or -errno. The main thread, as the next three */
+int lanes_prepare(void);
+/* The kernel's INIT, or for a successor its repetition. 0 or -errno */
+int lanes_initialise(void);
+/* From here on requests are served, first those that a dead worker has left. 0 or -errno */
+int lanes_start(void);
+/* Can be read once the kernel has ended the connection. */
+int lanes_event(void);
+struct fuse_session *lanes_fuse(void);
+
+/* An answer, or in a thread without a lane a notice, to the kernel; as writev */
+ssize_t lane_send(struct iovec *iov, int count);
+/* in a thread that serves no lane: notices go out on this descriptor */
+void lane_use_device(int fd);
+/* This thread is crashing: counts it against its request. Async-signal-safe */
+void lane_crashed(void);
