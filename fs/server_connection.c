@@ -19,8 +19,10 @@ void connection_ref(struct connection *c)
 
 void connection_unref(struct connection *c)
 {
-	if (--c->refs == 0)
-		free(c);
+	if (--c->refs)
+		return;
+	buf_done(&c->sending);
+	free(c);
 }
 
 /* ---- the end ---- */

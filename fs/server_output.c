@@ -179,18 +179,25 @@ void answer_object_more(struct answer *a, json_t *o)
 		connection_pump(a->connection);
 }
 
+/* Its maker has nothing more to do with it. */
+static void complete(struct answer *a)
+{
+	a->complete = true;
+	a->more = a->abandon = NULL;
+}
+
 void answer_end(struct answer *a)
 {
 	struct connection *c = a->connection;
 
-	a->complete = true;
+	complete(a);
 	connection_pump(c);
 	connection_resume(c);
 }
 
 void answer_object(struct answer *a, json_t *o)
 {
-	a->complete = true; /* before it is sent: it may be gone afterwards */
+	complete(a); /* before it is sent: it may be gone afterwards */
 	if (o && json_is_object(o)) {
 		struct connection *c = a->connection;
 
