@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DETACH_MS 2000
+#define DETACH_MS 5000
 #define NAMED_MAX 10
 
 struct ending {
