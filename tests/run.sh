@@ -122,7 +122,7 @@ run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
 	shift
 	(
 		cd "$directory" || exit 1
-		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider "$@" 2>&1
+		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider --durations=10 --durations-min=5 "$@" 2>&1
 	) >"$work/$name.log" </dev/null
 }
 
