@@ -191,14 +191,52 @@ static void test_too_many(void **state)
 	assert_true(plan_is_as_good(p));
 }
 
+/* A server's log or database, held open for writing: live state, of no service's making. */
+static void test_live_state(void **state)
+{
+	struct plan *p = *state;
+	struct change c = change_of("data/app.log", "AB", "web/run");
+	bool moved;
+
+	c.open = true;
+	assert_int_equal(plan_take(p, &c, &moved), PLAN_LIVE_STATE);
+	assert_false(moved);
+	c.open = false; /* written and closed: it may be what somebody reads */
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS);
+	c.open = true;
+	strcpy(c.writer.job, "web/build"); /* a slow build is no server */
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS);
+	strcpy(c.writer.job, ""); /* nor is an editor */
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS);
+	strcpy(c.writer.job, "web/run");
+	strv_add(&service.watch, "data/app.log"); /* named: it counts */
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS);
+}
+
+static void test_forgotten_good(void **state)
+{
+	struct plan *p = *state;
+
+	plan_begin(p);
+	plan_forget_good(p);
+	take(p, "a.c", "AB");
+	take(p, "a.c", "BA");
+	assert_false(plan_is_stale(p));
+	assert_false(plan_is_as_good(p)); /* what serves was built from nobody knows what */
+	plan_begin(p);
+	plan_good(p);
+	assert_true(plan_is_as_good(p));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_change_and_back),      T(test_unknown_never_equal), T(test_failed_then_reverted),
-		T(test_change_during_attempt), T(test_own_output),	   T(test_what_never_counts),
-		T(test_watch_and_ignore),     T(test_too_many),
+		T(test_change_and_back), T(test_unknown_never_equal), T(test_failed_then_reverted),
+		T(test_live_state),	 T(test_forgotten_good),      T(test_change_during_attempt),
+		T(test_own_output),	 T(test_what_never_counts),   T(test_watch_and_ignore),
+		T(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
