@@ -8,7 +8,8 @@
 
 /* Attributes of the object itself: an O_PATH descriptor does not do for these calls, its path does. */
 
-void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
+/* name NULL: the list of them. size 0: how large the answer would be. */
+static void read_attribute(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 {
 	AUTO_FD fd = node_open(id, O_PATH);
 	AUTO_FREE char *value = size ? malloc(size) : NULL;
@@ -19,7 +20,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 		reply_error(req, fd < 0 ? fd : -ENOMEM);
 		return;
 	}
-	n = getxattr(fd_path(fd, path), name, value, size);
+	fd_path(fd, path);
+	n = name ? getxattr(path, name, value, size) : listxattr(path, value, size);
 	if (n < 0)
 		reply_error(req, -errno);
 	else if (size)
@@ -28,24 +30,14 @@ void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 		fuse_reply_xattr(req, (size_t)n);
 }
 
+void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
+{
+	read_attribute(req, id, name, size);
+}
+
 void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 {
-	AUTO_FD fd = node_open(id, O_PATH);
-	AUTO_FREE char *list = size ? malloc(size) : NULL;
-	char path[FD_PATH_SIZE];
-	ssize_t n;
-
-	if (fd < 0 || (size && !list)) {
-		reply_error(req, fd < 0 ? fd : -ENOMEM);
-		return;
-	}
-	n = listxattr(fd_path(fd, path), list, size);
-	if (n < 0)
-		reply_error(req, -errno);
-	else if (size)
-		fuse_reply_buf(req, list, (size_t)n);
-	else
-		fuse_reply_xattr(req, (size_t)n);
+	read_attribute(req, id, NULL, size);
 }
 
 /* Carries out, and tells whether what it does has been done already, by a worker that died at it. */

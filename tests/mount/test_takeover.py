@@ -28,8 +28,8 @@ class Killer:
             try:
                 os.kill(self.m.worker_pid(), signal.SIGKILL)
                 self.kills += 1
-            except ProcessLookupError:
-                pass
+            except (ProcessLookupError, FileNotFoundError):
+                pass  # it has died just now, the next one is not there yet
 
     def __enter__(self):
         self.thread.start()
