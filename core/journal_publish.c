@@ -171,8 +171,6 @@ static uint32_t make_like(struct journal *j, const struct mark_item *like, uint3
 	m->first = like->first;
 	m->first_ns = like->first_ns;
 	m->last_ns = like->last_ns;
-	m->touched = TOUCH_NAME;
-	m->effect = 1;
 	jmark_set_writer(m, jmark_writer(like));
 	return mark;
 }
@@ -191,17 +189,23 @@ static tick_t last_of_move(struct journal *j, const struct mark_item *like)
 	return h->answered < h->tick ? h->tick : journal_next_tick(j);
 }
 
-/* was the move before everything that the mark knows of, and is this new to it? */
-static bool is_earlier(const struct mark_item *m, const struct mark_item *like)
+/*
+ * Was the move before everything that the mark knows of, and is this new to it? Of one move what was
+ * said first holds, but for what was not known then.
+ */
+static bool is_news(const struct mark_item *m, const struct mark_item *like)
 {
-	return like->first <= m->first && !(m->moved && m->moved <= like->first);
+	if (like->first > m->first || (m->moved && m->moved < like->first))
+		return false;
+	return m->moved != like->first || jmark_before(m)->state.kind == STATE_UNKNOWN;
 }
 
 static void widen(struct journal *j, struct mark_item *m, const struct mark_item *like, const struct state *before)
 {
 	tick_t last = last_of_move(j, like);
 
-	if (is_earlier(m, like)) {
+	jmark_touch(j, m, TOUCH_NAME);
+	if (is_news(m, like)) {
 		jmark_set_before(m, BEFORE_KNOWN, before, 0);
 		m->moved = like->first;
 		jstates_correct_first(j, path_at(j, m->path), like->first, before);

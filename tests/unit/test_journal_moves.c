@@ -139,6 +139,43 @@ static void test_compared_between_move_and_walk(void **unused)
 	assert_int_equal(at("d/x", 3), '?');
 }
 
+/* What was only touched has moved now: whoever compares must look. */
+static void test_attributes_before_the_move(void **unused)
+{
+	uint32_t mark = begin_as("d/x", TOUCH_ATTR, 'A'); /* 1 */
+	struct mark copy;
+
+	end(mark);	/* 2 */
+	move("d", "e"); /* 3 4 */
+	assert_int_equal(mark_like(journal_mark_of(J, "d"), "d/x", 'A'), mark);
+	assert_true(journal_mark(J, mark, &copy));
+	assert_int_equal(copy.touched, TOUCH_ATTR | TOUCH_NAME);
+	assert_int_equal(publish(mark, 'A', '-'), 0);
+	assert_int_equal(at("d/x", 2), 'A');
+	assert_int_equal(at("d/x", 4), '-');
+}
+
+/* Two directories are exchanged: what one walk can't know of a path, the other one says. */
+static void test_exchanged(void **unused)
+{
+	uint32_t e = move("d", "e"), d = journal_mark_of(J, "d"), x, y; /* 1 2 */
+	struct mark copy;
+
+	x = mark_like(e, "e/x", '?');
+	assert_int_equal(mark_like(e, "e/x", 'B'), x);
+	assert_true(journal_mark(J, x, &copy));
+	assert_int_equal(letter_of(&copy.state), 'B');
+	y = mark_like(d, "d/y", 'C');
+	assert_int_equal(mark_like(d, "d/y", '?'), y);
+	assert_true(journal_mark(J, y, &copy));
+	assert_int_equal(letter_of(&copy.state), 'C');
+	assert_int_equal(mark_like(d, "d/y", 'D'), y); /* what was said first holds */
+	assert_true(journal_mark(J, y, &copy));
+	assert_int_equal(letter_of(&copy.state), 'C');
+	assert_int_equal(publish(x, 'B', 'A'), 0);
+	assert_int_equal(at("e/x", 0), 'B');
+}
+
 static void test_touched_before_the_move(void **unused)
 {
 	uint32_t mark = begin("d/x", 'A'), from; /* 1 */
@@ -159,6 +196,7 @@ int main(void)
 		JOURNAL_TEST(test_below_a_moved_directory),	   JOURNAL_TEST(test_walked_after_an_answer),
 		JOURNAL_TEST(test_touched_between_move_and_walk),  JOURNAL_TEST(test_published_between_move_and_walk),
 		JOURNAL_TEST(test_compared_between_move_and_walk), JOURNAL_TEST(test_touched_before_the_move),
+		JOURNAL_TEST(test_attributes_before_the_move),	   JOURNAL_TEST(test_exchanged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
