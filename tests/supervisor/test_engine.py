@@ -624,3 +624,25 @@ def test_a_tool_beside_the_build_does_not_keep_it_building(supervise, free_port,
     finally:
         os.close(asked)
         os.close(answered)
+
+
+def test_a_killed_worker_is_no_reason_to_restart(supervise, free_port):
+    """The mount's daemon goes on in another process; what changed meanwhile is not missed."""
+    port = free_port()
+    s = supervise(held(port)).ready()
+    pid = s.service("web")["pid"]
+    for text in ("two", "three"):
+        os.kill(s.m.worker_pid(), signal.SIGKILL)
+        wait_until(lambda: s.m.status()["supervisor"])
+        s.ready()
+        assert s.service("web")["pid"] == pid
+        (s.m.path / "text").write_text(text)
+        s.ready()
+        assert get(port) == (200, text)
+        pid = s.service("web")["pid"]
+    for text in ("four", "five"):
+        os.kill(s.m.worker_pid(), signal.SIGKILL)
+        (s.m.path / "text").write_text(text)
+        wait_until(lambda: s.m.status()["supervisor"])
+        s.ready()
+        assert get(port) == (200, text)
