@@ -133,7 +133,6 @@ static void on_exited(struct job *j, struct process_status status, void *arg)
 {
 	struct generation *g = arg;
 
-	g->exited = true;
 	g->status = status;
 	ready_free(g->ready);
 	g->ready = NULL;

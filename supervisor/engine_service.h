@@ -48,7 +48,7 @@ struct generation {
 	int64_t start_ms, up_ms; /* monotonic; up_ms 0: was never ready */
 	int64_t up_wall_ms;
 	struct process_status status;
-	bool exited, asked;
+	bool asked;
 	bool only_alive; /* ready because it lived, it has never listened */
 	bool in_terminal;
 	bool accepts; /* leaving: may still accept from the held sockets */

@@ -1,5 +1,4 @@
 #include "supervisor/options.h"
-#include "core/base/path.h"
 #include "core/config.h"
 #include <ctype.h>
 #include <errno.h>
@@ -154,11 +153,13 @@ void options_done(struct options *o)
 
 int options_name(const struct options *o, struct buf *out)
 {
-	const char *word = o->name ? o->name : path_base(o->command[0]);
-	size_t len = strcspn(word, " \t");
+	const char *word = o->name ? o->name : o->command[0];
+	size_t len = strcspn(word, " \t"), start = len;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < len && out->len < CONFIG_MAX_NAME; i++) {
+	while (start && word[start - 1] != '/')
+		start--;
+	for (size_t i = start; r == 0 && i < len && out->len < CONFIG_MAX_NAME; i++) {
 		bool plain = isalnum((unsigned char)word[i]) || word[i] == '-' || word[i] == '_';
 
 		if (plain || out->len)
