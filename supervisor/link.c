@@ -22,7 +22,7 @@ struct settle { /* asked for, not answered */
 
 /*
  * Answers come in the order of the requests, so what may take long is asked on a connection of its
- * own. When it has answered, one round trip on the first brings all the pushes that came before.
+ * own. When it has answered, the same is asked on the first, for the pushes that come on that one.
  */
 struct link {
 	struct link_options options;
@@ -88,12 +88,29 @@ static void on_caught_up(const json_t *answer, void *arg)
 	next_settle(l);
 }
 
+static json_t *settle_request(const struct link *l, const char *clock, int64_t timeout_ms)
+{
+	json_t *what = json_pack("{s:I}", "timeout_ms", (json_int_t)timeout_ms);
+
+	if (clock && what)
+		json_object_set_new(what, "clock", json_string(clock));
+	return with_root(l, json_pack("[s,o]", "hrfs-settle", what));
+}
+
 static void on_settled(const json_t *answer, void *arg)
 {
 	struct link *l = arg;
+	struct settle *s = l->settles;
+	const char *clock = json_string_value(json_object_get(answer, "clock"));
 
-	l->settles->answer = json_incref((json_t *)answer);
-	if (answer && link_call(l, json_pack("[s]", "clock"), on_caught_up, l) == 0)
+	s->answer = json_incref((json_t *)answer);
+	if (answer && !clock) { /* refused */
+		settle_done(l, s->answer);
+		next_settle(l);
+		return;
+	}
+	/* it is settled already: answered as soon as this connection, too, has been told everything */
+	if (answer && wire_call(l->wire, settle_request(l, clock, s->timeout_ms), on_caught_up, l) == 0)
 		return;
 	settle_done(l, NULL);
 	next_settle(l);
@@ -103,11 +120,8 @@ static void next_settle(struct link *l)
 {
 	while (l->settles) {
 		struct settle *s = l->settles;
-		json_t *what = json_pack("{s:I}", "timeout_ms", (json_int_t)s->timeout_ms);
 
-		if (s->clock && what)
-			json_object_set_new(what, "clock", json_string(s->clock));
-		if (wire_call(l->second, with_root(l, json_pack("[s,o]", "hrfs-settle", what)), on_settled, l) == 0)
+		if (wire_call(l->second, settle_request(l, s->clock, s->timeout_ms), on_settled, l) == 0)
 			return;
 		settle_done(l, NULL);
 	}
