@@ -646,3 +646,50 @@ def test_a_killed_worker_is_no_reason_to_restart(supervise, free_port):
         wait_until(lambda: s.m.status()["supervisor"])
         s.ready()
         assert get(port) == (200, text)
+
+
+def test_a_start_that_fails_leaves_the_old_generation_serving(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port, ready_timeout="2s"), files={"server.py": SERVER}).ready()
+    pid = s.service("web")["pid"]
+    (s.m.path / "server.py").write_text("this is = no python\n")
+    web = s.wait()["services"][0]
+    assert (web["state"], web["pid"], web["ok"]) == ("failed", pid, False)
+    assert "serving the code of " in web["summary"]
+    assert "exited with status 1 before it was ready: " in web["summary"]
+    assert "server.py:1: SyntaxError: invalid syntax" in web["summary"]
+    assert get(port) == (200, "one")
+    # one that hangs is ended when its time is over
+    (s.m.path / "server.py").write_text("import time\ntime.sleep(1000)\n")
+    web = s.wait()["services"][0]
+    assert (web["state"], web["pid"]) == ("failed", pid)
+    assert "not ready within 2 s: it has a socket that hrfs holds, but does not accept from it" in web["summary"]
+    assert get(port) == (200, "one")
+    (s.m.path / "server.py").write_text(SERVER.replace("TEXT =", "TEXT = 'mended' or"))
+    s.ready()
+    assert get(port) == (200, "mended")
+
+
+def test_a_newer_change_supersedes_a_start(supervise, free_port):
+    """Nobody waits for the readiness of code that is out of date already."""
+    port = free_port()
+    s = supervise(held(port, ready_timeout="1h")).ready()
+    (s.m.path / "server.py").write_text("import time\ntime.sleep(1000)\n")
+    wait_until(lambda: s.service("web")["state"] == "starting")
+    (s.m.path / "server.py").write_text(SERVER)
+    (s.m.path / "text").write_text("two")
+    s.ready()
+    assert get(port) == (200, "two")
+
+
+def test_the_old_generation_serves_until_it_is_killed_when_it_ignores_term(supervise, free_port):
+    """hrfs-wait waits for that: before it, an answer may be the old one's."""
+    port = free_port()
+    stubborn = SERVER.replace("signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())",
+                              "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    s = supervise(held(port, grace="300ms"), files={"server.py": stubborn}).ready()
+    for text in ("two", "three"):
+        (s.m.path / "text").write_text(text)
+        s.ready()
+        for _ in range(20):
+            assert get(port) == (200, text)
