@@ -1,7 +1,9 @@
 #include "fs/files_of_mount.h"
 #include "core/git_exclude_note.h"
+#include "core/json.h"
 #include "core/rundir.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,9 +20,17 @@ static int put(char *to, const char *dir, dev_t dev, const char *kind)
 	return 0;
 }
 
+static void description_path(const struct worker_config *c, char *path)
+{
+	size_t stem = strlen(c->socket_path) - strlen("sock");
+
+	snprintf(path, PATH_MAX, "%.*sjson", (int)stem, c->socket_path);
+}
+
 int files_of_mount_prepare(struct worker_config *c, dev_t dev, struct buf *error)
 {
 	AUTO_BUF dir = { 0 };
+	char path[PATH_MAX];
 	int r = rundir_own(&dir);
 
 	if (r < 0) {
@@ -33,17 +43,29 @@ int files_of_mount_prepare(struct worker_config *c, dev_t dev, struct buf *error
 		r = put(c->log_path, dir.data, dev, "log");
 	if (r < 0)
 		return r;
-	/* a mount with this number that was killed with its keeper leaves them behind */
+	/*
+	 * A mount with this number that was killed with its keeper leaves them behind; one that is ending
+	 * just now sees by the missing description that they are no longer its own.
+	 */
+	description_path(c, path);
+	unlink(path);
 	unlink(c->socket_path);
 	unlink(c->log_path);
 	return 0;
 }
 
-static void description_path(const struct worker_config *c, char *path)
+/* The kernel gives a mount's number to the next one as soon as it is gone, before its keeper hears of it. */
+static bool are_own(const struct worker_config *c, const char *description)
 {
-	size_t stem = strlen(c->socket_path) - strlen("sock");
+	char text[32768];
+	const char *why;
+	AUTO_FD fd = open(description, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	json_t *o = n < 0 ? NULL : json_parse(text, (size_t)n, &why);
+	bool own = json_integer_value(json_object_get(o, "pid")) == c->keeper_pid;
 
-	snprintf(path, PATH_MAX, "%.*sjson", (int)stem, c->socket_path);
+	json_decref(o);
+	return own;
 }
 
 void files_of_mount_remove(const struct worker_config *c)
@@ -52,8 +74,10 @@ void files_of_mount_remove(const struct worker_config *c)
 
 	if (!*c->socket_path)
 		return;
-	git_exclude_forget(c->socket_path, c->mountpoint);
 	description_path(c, path);
+	if (!are_own(c, path))
+		return;
+	git_exclude_forget(c->socket_path, c->mountpoint);
 	unlink(path);
 	unlink(c->socket_path);
 	/* the log stays: it says why the mount ended; the next mount with this number removes it */
