@@ -157,8 +157,8 @@ def test_user_without_fuse_conf(user_cli, tree):
     [
         ("user_allow_other\n", True),
         ("  user_allow_other  # yes\n", True),
-        ("mount_max = 3\nuser_allow_other\n", True),
-        ("mount_max = 3\nuser_allow_other", False),
+        ("mount_max = 500\nuser_allow_other\n", True),
+        ("mount_max = 500\nuser_allow_other", False),
         ("#user_allow_other\n", False),
         ("user_allow_other = 1\n", False),
         ("user_allow_others\n", False),
@@ -167,6 +167,8 @@ def test_user_without_fuse_conf(user_cli, tree):
 )
 def test_fuse_conf_is_read_as_fusermount3_does(user_cli, tree, text, allowed):
     """In a mount namespace with another /etc/fuse.conf; what fusermount3 makes of it decides."""
+    if os.geteuid():
+        pytest.skip("needs root, for a mount namespace")
     conf = tree.dir / "fuse.conf"
     conf.write_text(text)
     script = f"mount --bind {conf} /etc/fuse.conf && exec setpriv --reuid {user_cli.user.uid} --regid {user_cli.user.gid} --clear-groups {build.HRFS}"
@@ -241,7 +243,7 @@ def test_exclude_line_goes_with_a_dead_mount(cli, tree):
 def test_in_place_nothing_is_excluded(cli, tree):
     subprocess.run(["git", "init", "-q", tree.src], check=True)
     before = (tree.src / ".git/info/exclude").read_bytes()
-    assert cli.mount(tree.src)["notes"] == []
+    assert not [note for note in cli.mount(tree.src)["notes"] if "git" in note]
     assert (tree.src / ".git/info/exclude").read_bytes() == before
 
 

@@ -138,6 +138,7 @@ def test_no_supervisor(m, command):
 def test_log(m):
     (m.path / "a").write_text("x")
     subprocess.run(["sh", "-c", f"cat {m.path}/kept > {m.path}/kept.new; mv {m.path}/kept.new {m.path}/kept"], check=True)
+    m("wait")
     subprocess.run(["touch", m.path / "a"], check=True)
     text = m("log").stdout
     assert "made     a (" in text
