@@ -194,7 +194,8 @@ void parts_abort_mount(void)
 {
 	dev_t dev = makedev(0, shared->config.device_minor);
 
+	/* first, while no other mount can have this one's number */
+	unlink(shared->config.socket_path);
 	mount_abort(shared->config.mountpoint, dev);
 	mount_detach(shared->config.mountpoint, dev);
-	unlink(shared->config.socket_path);
 }

@@ -198,7 +198,7 @@ void server_stop(void)
 	pthread_join(server.thread, NULL);
 	batches_done();
 	uv_loop_close(&server.loop);
-	unlink(server.o.socket_path);
+	/* the socket's name is the keeper's to remove: the next mount may have it by now */
 }
 
 /* ---- the beginning ---- */

@@ -9,7 +9,7 @@
 
 struct server_options {
 	int listener;		 /* server_listen()'s, taken over; it may have been a dead worker's too */
-	const char *socket_path; /* where it is bound; removed by server_stop() */
+	const char *socket_path; /* where it is bound; the keeper removes it */
 	const char *mountpoint;	 /* absolute; the root of every answer */
 	const char *source;	 /* absolute path of the lower, as the user named it */
 	int root_fd;		 /* O_PATH of the lower's root, borrowed */
