@@ -28,6 +28,7 @@ import pytest
 from tests.lib import build, mountinfo, processes, users
 from tests.lib.mount import Mount
 from tests.lib.running import Running, identity
+from tests.lib.wait import Deadline, wait_gone
 
 TIME_LIMIT = 60
 HANG_LIMIT = int(os.environ.get("HRFS_HANG_LIMIT") or 15)  # beyond the time limit it hangs in the kernel
@@ -35,7 +36,7 @@ SANITIZERS = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1",
+    "TSAN_OPTIONS": f"second_deadlock_stack=1:suppressions={build.ROOT / 'tests' / 'threads.supp'}",
 }
 failed_key = pytest.StashKey[bool]()
 
@@ -65,6 +66,9 @@ def _watchdog(base):
 @pytest.fixture(scope="session")
 def session():
     os.umask(0o022)
+    if os.geteuid() == 0:
+        # whoever makes a mount namespace meanwhile copies every mount into it, and so keeps its daemon alive
+        mountinfo.leave_namespace()
     processes.become_subreaper()
     # a short path: sockets lie below it, and theirs end at 107 bytes
     base = os.path.realpath(tempfile.mkdtemp(prefix="hrfs-", dir=_base_parent()))
@@ -174,6 +178,16 @@ class Test:
                 wrong.append(f"the daemon of {m.path} ended with status {m.process.returncode}")
         return [] if self.leaves_daemon else wrong
 
+    def _wait_for_ends(self):
+        """What `hrfs run` and a detached daemon leave ends by itself, soon after them."""
+        deadline = Deadline(10, "the end of what the test started")
+        try:
+            while pids := _ours(self.session, str(self.dir)):
+                for pid in pids:
+                    wait_gone(pid, deadline.left())
+        except TimeoutError:
+            pass
+
     def clean(self):
         os.chdir("/")
         gc.collect()  # files that the test has left open
@@ -182,6 +196,7 @@ class Test:
         wrong = self._end_mounts()
         if any(m.process.poll() is None for m in self.mounts):
             mountinfo.abort_below(self.dir)
+        self._wait_for_ends()
         left = mountinfo.detach_below(self.dir)
         if left:
             wrong.append(f"mounts were left: {left}")

@@ -86,8 +86,10 @@ copy_for_user() {
 		chown -R "$test_user:" "$work/user"
 }
 
+# With mounts of its own, as the root run has: see tests/conftest.py.
 as_test_user() {
-	setpriv --reuid "$test_user" --regid "$test_user" --init-groups --reset-env \
+	unshare --mount --propagation private \
+		setpriv --reuid "$test_user" --regid "$test_user" --init-groups --reset-env \
 		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="${HRFS_STRESS_SECONDS:-}" "$@"
 }
 

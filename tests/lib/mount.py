@@ -151,4 +151,5 @@ class Mount:
         return self.wait_end(timeout)
 
     def mounted(self):
-        return any(dev == self.device for _, dev, _ in mountinfo.mounts())
+        where = os.fsencode(os.path.abspath(self.path))  # another mount may have the number by now
+        return any(path == where and dev == self.device for path, dev, _ in mountinfo.mounts())

@@ -4,6 +4,9 @@ import ctypes
 import os
 import subprocess
 
+CLONE_NEWNS = 0x20000
+MS_REC = 1 << 14
+MS_PRIVATE = 1 << 18
 MNT_FORCE = 1
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
@@ -43,6 +46,12 @@ def device_of(mountpoint):
     """"MAJOR:MINOR" of what is mounted last at exactly this path, or None."""
     wanted = os.fsencode(mountpoint)
     return next((dev for path, dev, _ in reversed(mounts()) if path == wanted), None)
+
+
+def leave_namespace():
+    """This process and what it starts have mounts of their own from now on."""
+    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None):
+        raise OSError(ctypes.get_errno(), "no mount namespace of our own")
 
 
 def detach(mountpoint):

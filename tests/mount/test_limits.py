@@ -32,8 +32,10 @@ def limited(m, which, value):
 
 
 def sanitized(m):
-    with open(f"/proc/{m.worker_pid()}/maps") as f:
-        return any(name in f.read() for name in ("libasan", "libtsan", "libubsan", "libclang_rt"))
+    """By its shadow memory, which is terabytes: the run-time library may be part of the program."""
+    with open(f"/proc/{m.worker_pid()}/status") as f:
+        size_kb = next(int(line.split()[1]) for line in f if line.startswith("VmSize:"))
+    return size_kb > 1 << 32
 
 
 def everything(d, n):
