@@ -146,10 +146,10 @@ const struct cli_command cmd_run = {
 	.summary = "mount the tree one stands in, run a command or services, unmount at the end",
 	.usage = "[OPTIONS] -- COMMAND [ARG...]\n[OPTIONS] [SERVICE...]",
 	.help = "Mounts the tree over itself, starts COMMAND, or the services of hrfs.yaml (default:\n"
-		"all), and restarts each at a change of what it is made of. A save that changes\n"
-		"nothing restarts nothing. The working directory stays the one you are in. At the\n"
-		"end, Ctrl-C or kill, the mount goes away. In a mount that exists already that one is\n"
-		"used, and stays.\n"
+		"all), and restarts each when something in the tree has changed that git does not\n"
+		"ignore. A save that changes nothing, or what the command writes itself, restarts\n"
+		"nothing. The working directory stays the one you are in. At the end, Ctrl-C or kill,\n"
+		"the mount goes away. In a mount that exists already that one is used, and stays.\n"
 		"\n"
 		"  hrfs run -- go run ./cmd/api            anything that runs until it is stopped\n"
 		"  hrfs run -- go test ./...               or that ends: again at each change\n"

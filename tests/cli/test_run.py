@@ -1,6 +1,7 @@
 """hrfs run: the mount lives as long as the command, whatever ends it."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -191,16 +192,36 @@ def test_wait_gives_the_compilers_text(cli, start, tree):
 
 
 def test_log_follows_a_service(cli, start, tree):
-    command = "for i in 1 2 3; do echo line $i; done; exec sleep 1000"
+    command = "for i in 1 2 3; do echo line $i; done; while read x; do echo got $x; done < fifo; exec sleep 1000"
+    os.mkfifo(tree.src / "fifo")
     r = start(build.HRFS, "run", "--name", "talk", "--cmd", command, cwd=tree.src)
     r.wait_for("line 3")
     follow = start(build.HRFS, "log", "-f", "talk", cwd=tree.src)
     follow.wait_for(r"talk \| line 3")
+    with open(tree.src / "fifo", "w") as fifo:
+        fifo.write("it\n")
+        fifo.flush()
+        follow.wait_for(r"talk \| got it")
     assert [json.loads(line)["text"] for line in cli("log", "talk", "--json", cwd=tree.src).stdout.splitlines()][:3] == [
         "line 1",
         "line 2",
         "line 3",
     ]
+    assert "no service" in cli("log", "-f", "nonsense", cwd=tree.src, status=1).stderr
+    r.signal(signal.SIGKILL)
+    assert follow.wait() == 3
+
+
+def test_log_follows_services_that_come_later(cli, start, tree):
+    cli("mount", tree.src, tree.mnt)
+    follow = start(build.HRFS, "log", "-f", cwd=tree.mnt)
+    (tree.mnt / "first").write_text("x")
+    follow.wait_for("made     first")
+    for _ in range(2):
+        r = start(build.HRFS, "run", "--name", "talk", "--", "sh", "-c", "echo hello; exec sleep 1000", cwd=tree.mnt)
+        follow.wait_for(r"talk \| hello")
+        r.signal(signal.SIGINT)
+        r.wait()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Services of a mount in the background, and trust."""
 
 import os
+import random
 import signal
+import subprocess
 
 import pytest
 
@@ -112,6 +114,36 @@ def test_a_changed_file_is_shown_as_a_difference(cli, tree_with_file):
     assert "+    run: sh -c 'echo up $(rm -rf /); exec sleep 1000'" in lines
     assert "+  more:" in lines and "   web:" in lines
     cli("trust", "--yes", tree.src)
+
+
+def test_the_difference_is_one_that_patch_applies(cli, tree):
+    """Random edits of random lines: what is shown leads from the one file to the other."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    rng = random.Random(seed)
+    file = tree.src / "hrfs.yaml"
+    old = FILE.splitlines() + [f"# {rng.randrange(5)}" for _ in range(40)]
+    file.write_text("\n".join(old) + "\n")
+    cli("trust", "--yes", tree.src)
+    for _ in range(20):
+        new = list(old)
+        for _ in range(rng.randrange(1, 8)):
+            at = rng.randrange(3, len(new) + 1)
+            if rng.random() < 0.5 and at < len(new):
+                del new[at]
+            else:
+                new.insert(at, f"# {rng.randrange(5)}")
+        file.write_text("\n".join(new) + "\n")
+        if new == old:
+            continue
+        shown = cli("trust", tree.src, status=1).stdout
+        diff = shown[shown.index("@@ ") : shown.index(f"{file} would start")]
+        copy = tree.dir / "copy"
+        copy.write_text("\n".join(old) + "\n")
+        done = subprocess.run(
+            ["patch", "-s", "-F0", copy], input=f"--- a\n+++ b\n{diff}", text=True, capture_output=True, check=False
+        )
+        assert done.returncode == 0 and copy.read_text() == file.read_text(), (done.stdout, diff)
 
 
 def test_what_a_terminal_would_obey_is_shown(cli, tree):
