@@ -62,10 +62,11 @@ def picture(base):
 
 
 def make_readable(base):
-    for _, _, files, fd in os.fwalk(base):
-        for name in files:
-            if stat.S_ISREG(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-                os.chmod(name, 0o644, dir_fd=fd)
+    for _, subdirs, files, fd in os.fwalk(base):
+        for name in subdirs + files:
+            mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+            if not stat.S_ISLNK(mode):
+                os.chmod(name, 0o755 if stat.S_ISDIR(mode) else 0o644, dir_fd=fd)
 
 
 @pytest.mark.time_limit(int(SECONDS) + 120)
