@@ -33,7 +33,8 @@ struct link {
 	struct mount_watch *watch;
 	struct settle *settles, **settles_end; /* the first one is under way */
 	size_t settle_count;
-	char *clock; /* of the last batch; NULL: not subscribed yet */
+	bool settling; /* the first one was sent */
+	char *clock;   /* of the last batch; NULL: not subscribed yet */
 	bool lost;
 };
 
@@ -66,7 +67,8 @@ void link_reply(struct link *l, int64_t id, json_t *object, bool more)
 
 static void next_settle(struct link *l);
 
-static void settle_done(struct link *l, const json_t *answer)
+/* the first one is off the list; the caller frees it */
+static struct settle *settle_take(struct link *l)
 {
 	struct settle *s = l->settles;
 
@@ -74,10 +76,28 @@ static void settle_done(struct link *l, const json_t *answer)
 	if (!l->settles)
 		l->settles_end = &l->settles;
 	l->settle_count--;
-	s->answered(answer, s->arg);
+	l->settling = false;
+	return s;
+}
+
+static void settle_free(struct settle *s)
+{
 	json_decref(s->answer);
 	free(s->clock);
 	free(s);
+}
+
+static void settle_forget(struct link *l)
+{
+	settle_free(settle_take(l));
+}
+
+static void settle_done(struct link *l, const json_t *answer)
+{
+	struct settle *s = settle_take(l);
+
+	s->answered(answer, s->arg); /* it may ask for another one */
+	settle_free(s);
 }
 
 static void on_caught_up(const json_t *answer, void *arg)
@@ -104,7 +124,7 @@ static void on_settled(const json_t *answer, void *arg)
 	const char *clock = json_string_value(json_object_get(answer, "clock"));
 
 	s->answer = json_incref((json_t *)answer);
-	if (answer && !clock) { /* refused */
+	if (answer && !(clock && json_is_true(json_object_get(answer, "settled")))) { /* refused, or not in time */
 		settle_done(l, s->answer);
 		next_settle(l);
 		return;
@@ -116,21 +136,26 @@ static void on_settled(const json_t *answer, void *arg)
 	next_settle(l);
 }
 
+static int send_settle(struct link *l)
+{
+	const struct settle *s = l->settles;
+	int r = wire_call(l->second, settle_request(l, s->clock, s->timeout_ms), on_settled, l);
+
+	l->settling = r == 0;
+	return r;
+}
+
 static void next_settle(struct link *l)
 {
-	while (l->settles) {
-		struct settle *s = l->settles;
-
-		if (wire_call(l->second, settle_request(l, s->clock, s->timeout_ms), on_settled, l) == 0)
-			return;
-		settle_done(l, NULL);
+	while (l->settles && !l->settling) {
+		if (send_settle(l) < 0)
+			settle_done(l, NULL);
 	}
 }
 
 int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answer answered, void *arg)
 {
 	struct settle *s = NULL;
-	bool first = !l->settles;
 
 	if (!l->wire || !l->second)
 		return -ENOTCONN;
@@ -146,9 +171,11 @@ int link_settle(struct link *l, const char *clock, int64_t timeout_ms, link_answ
 	*l->settles_end = s;
 	l->settles_end = &s->next;
 	l->settle_count++;
-	if (first)
-		next_settle(l);
-	return 0;
+	/* those that wait already go first: whoever is answering one sends the next */
+	if (l->settling || l->settles != s || send_settle(l) == 0)
+		return 0;
+	settle_forget(l);
+	return -ENOTCONN;
 }
 
 /* ---- the end ---- */

@@ -93,3 +93,5 @@ class Supervised:
         if self.run.process.poll() is None:
             self.run.signal(signal.SIGTERM)
             self.run.wait()
+        status = self.run.process.returncode
+        assert status >= 0 or status == -signal.SIGKILL, f"the supervisor died of signal {-status}"

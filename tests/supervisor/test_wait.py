@@ -63,6 +63,20 @@ def test_a_clock_may_be_named(supervise, free_port):
     assert get(port) == (200, "two")
 
 
+def test_many_wait_at_once(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port, "    build: cp text copy\n")).ready()
+    clients = [s.m.client() for _ in range(20)]
+    for i in range(10):
+        (s.m.path / "text").write_text(f"edit {i}")
+        for c in clients:
+            c.send("hrfs-wait", str(s.m.path), {})
+        for c in clients:
+            assert c.answer()["ok"]
+            assert (s.m.path / "copy").read_text() == f"edit {i}"
+        assert get(port) == (200, f"edit {i}")
+
+
 def test_a_client_that_leaves_is_forgotten(supervise):
     s = supervise("services:\n  slow:\n    run: sleep 1000\n    ready: log:never\n")
     for _ in range(5):
