@@ -1,4 +1,5 @@
 #include "fs/intent.h"
+#include "fs/die.h"
 #include "fs/lower.h"
 #include <errno.h>
 #include <time.h>
@@ -23,6 +24,7 @@ struct intent *intent_begin(const struct intent *plan)
 	*i = *plan;
 	i->begun_ns = now.tv_sec * NS + now.tv_nsec;
 	__atomic_store_n(&i->state, INTENT_BEGUN, __ATOMIC_RELEASE);
+	die_at(DIE_INTENT);
 	return i;
 }
 
@@ -43,6 +45,7 @@ void intent_done(struct intent *i, int r)
 {
 	i->error = r;
 	__atomic_store_n(&i->state, INTENT_DONE, __ATOMIC_RELEASE);
+	die_at(DIE_DONE);
 }
 
 int intent_look(int dirfd, const char *name, struct identity *is)

@@ -1,5 +1,6 @@
 #include "fs/keeper.h"
 #include "core/base/log.h"
+#include "fs/die.h"
 #include "fs/files_of_mount.h"
 #include "fs/ready.h"
 #include "fs/server.h"
@@ -120,12 +121,12 @@ static void said(enum control_message m)
 /* The mount answers when the worker says so; dead before that, its log says why. */
 static int wait_until_serving(struct buf *error)
 {
-	struct pollfd p = { workers_active_socket(), POLLIN, 0 };
-
 	while (!keeper.serving) {
+		struct pollfd p = { workers_active_socket(), POLLIN, 0 };
+
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			return -errno;
-		if (p.revents && !workers_hear(said))
+		if (p.revents && !workers_hear(said) && !workers_replace())
 			break;
 	}
 	if (keeper.serving)
@@ -169,6 +170,7 @@ static int start(const struct options *o, struct buf *error)
 		log_to_file(c->log_path, LOG_MAX_BYTES);
 	if (r < 0)
 		return r;
+	die_prepare();
 	r = workers_start(memfd);
 	if (r < 0) {
 		buf_printf(error, "worker: %s", strerror(-r));

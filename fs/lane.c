@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "fs/caller.h"
 #include "fs/counts.h"
+#include "fs/die.h"
 #include "fs/init.h"
 #include "fs/ops.h"
 #include "fs/raw.h"
@@ -80,9 +81,11 @@ ssize_t lane_send(struct iovec *iov, int count)
 	if (request_header()->opcode == FUSE_INIT)
 		init_patch_reply(request_argument(), iov, count);
 	store_reply(iov, count, size);
+	die_at(DIE_STORED);
 	__atomic_store_n(&lane->sending, 1, __ATOMIC_SEQ_CST);
 	sent = writev(device, iov, count);
 	error = errno; /* ENOENT: nobody waits for it any more */
+	die_at(DIE_SENT);
 	owe(0);
 	__atomic_fetch_add(&lane->replies, 1, __ATOMIC_RELAXED);
 	errno = error;
@@ -192,6 +195,7 @@ static int read_request(void)
 		return -errno;
 	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELAXED);
+	die_at(DIE_READ);
 	return 0;
 }
 

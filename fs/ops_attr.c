@@ -1,4 +1,5 @@
 #include "fs/caller.h"
+#include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -112,6 +113,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int set, struct 
 		r = set_size(id, st->st_size, kill);
 	if (r == 0 && set & ~FUSE_SET_ATTR_SIZE)
 		r = set_others(id, st, set);
+	die_at(DIE_CALL);
 	observe_after(&op, r);
 	if (r == 0)
 		r = node_stat(id, &now);

@@ -1,3 +1,4 @@
+#include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -110,6 +111,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_
 			n = clear_set_ids(f->fd);
 		if (n == 0)
 			n = write_all(f->fd, data, size, (off_t)op.offset);
+		die_at(DIE_CALL);
 		observe_after(&op, (int)n);
 	}
 	if (n < 0)
@@ -132,22 +134,6 @@ void op_fsync(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info
 	reply_error(req, r);
 }
 
-/* Ranges are taken out or put in once only; whether a dead worker had done so is seen by the size. */
-static int allocate_once(int fd, int mode, off_t offset, off_t len)
-{
-	struct intent *i = &lane_current()->intent;
-	struct stat st;
-
-	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) {
-		if (fstat(fd, &st))
-			return -errno;
-		if (request_is_resumed() && i->offset && i->offset != (uint64_t)st.st_size + 1)
-			return 0;
-		i->offset = (uint64_t)st.st_size + 1;
-	}
-	return fallocate(fd, mode, offset, len) ? -errno : 0;
-}
-
 void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
 {
 	struct observe_op op = observe_of(req, OBSERVE_CONTENT);
@@ -158,7 +144,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
-		r = allocate_once(f->fd, mode, offset, len);
+		r = fallocate(f->fd, mode, offset, len) ? -errno : 0; /* absolute: the kernel sends no other modes */
+		die_at(DIE_CALL);
 		observe_after(&op, r);
 	}
 	reply_error(req, r);
@@ -181,6 +168,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse
 		n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
 		if (n < 0)
 			n = -errno;
+		die_at(DIE_CALL);
 		observe_after(&op, n < 0 ? (int)n : 0);
 	}
 	if (n < 0)

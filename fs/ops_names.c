@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "fs/caller.h"
 #include "fs/counts.h"
+#include "fs/die.h"
 #include "fs/files.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
@@ -130,6 +131,7 @@ static int make_once(struct making *m, const struct intent *i, const struct fuse
 	caller_enter(ctx->uid, ctx->gid, ctx->umask);
 	r = carry_out(m, dirfd);
 	caller_leave();
+	die_at(DIE_CALL);
 	if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))
 		r = take_existing(m);
 	return r;

@@ -3,6 +3,7 @@
  * until FORGET, or an open file would vanish, or an old descriptor write into the new file.
  */
 #include "core/base/log.h"
+#include "fs/die.h"
 #include "fs/files.h"
 #include "fs/intent.h"
 #include "fs/keep.h"
@@ -143,6 +144,7 @@ static int remove_once(const struct intent *i, const char *name, int dirfd)
 		r = 0;
 	else
 		r = unlinkat(dirfd, name, i->opcode == FUSE_RMDIR ? AT_REMOVEDIR : 0) ? -errno : 0;
+	die_at(DIE_CALL);
 	if (r == 0)
 		drop_name(i->dir, name);
 	return r;
@@ -252,6 +254,7 @@ static int rename_between(struct observe_op *op, int from, int to)
 		r = 0;
 	else
 		r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
+	die_at(DIE_CALL);
 	if (r == 0)
 		names_moved(op);
 	lower_move_end();

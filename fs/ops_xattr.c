@@ -1,3 +1,4 @@
+#include "fs/die.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -51,6 +52,7 @@ static int change_once(const char *path, changer *call, changer *is_done, const 
 	if (intent_is_over(i, &r))
 		return r;
 	r = call(path, arg) ? -errno : 0;
+	die_at(DIE_CALL);
 	if (r < 0 && intent_is_doubtful(i) && is_done(path, arg))
 		r = 0;
 	intent_done(i, r);

@@ -42,7 +42,7 @@ struct intent {
 	uint32_t zero;
 	uint64_t dir;
 	uint64_t node, other; /* ids: moved, removed or linked; replaced. 0: not known by this name */
-	uint64_t offset;      /* + 1: where an append goes; the size before a range is taken out or put in */
+	uint64_t offset;      /* + 1: where an append goes */
 	int64_t begun_ns;     /* CLOCK_REALTIME_COARSE, as the lower's own times are taken */
 };
 
@@ -89,6 +89,7 @@ struct shared {
 	uint32_t init_size;
 	char init[256]; /* the kernel's first request, for a successor's libfuse */
 	uint32_t next_sequence;
+	uint32_t die_point, die_opcode; /* fs/die.h */
 	int64_t start_time; /* Unix seconds */
 	struct worker_config config;
 	struct lane lanes[LANES_MAX];

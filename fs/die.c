@@ -1,0 +1,36 @@
+#include "fs/die.h"
+#include "core/base/log.h"
+#include "fs/ops.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent" };
+
+void die_prepare(void)
+{
+	const char *text = getenv("HRFS_DIE");
+	size_t len = text ? strcspn(text, ":") : 0;
+
+	for (uint32_t i = 0; text && text[len] && i < DIE_POINTS; i++) {
+		if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0) {
+			shared->die_point = i;
+			shared->die_opcode = (uint32_t)atoi(text + len + 1);
+		}
+	}
+}
+
+void die_at(enum die_point point)
+{
+	uint32_t opcode = __atomic_load_n(&shared->die_opcode, __ATOMIC_RELAXED);
+
+	if (!opcode || shared->die_point != point || !lane_current() || request_header()->opcode != opcode)
+		return;
+	if (!__atomic_compare_exchange_n(&shared->die_opcode, &opcode, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return;
+	log_info("event=dies point=%s opcode=%u", names[point], opcode);
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}

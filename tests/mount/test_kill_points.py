@@ -1,0 +1,161 @@
+"""The worker dies at each point of each kind of request: answers and tree are those of a plain directory.
+
+Needs a build with -Dkill_points=true.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib import build
+from tests.lib.wait import wait_until
+from tests.mount.test_random import picture
+
+# as in linux/fuse.h
+OPCODES = {
+    "lookup": 1,
+    "forget": 2,
+    "getattr": 3,
+    "setattr": 4,
+    "readlink": 5,
+    "symlink": 6,
+    "mknod": 8,
+    "mkdir": 9,
+    "unlink": 10,
+    "rmdir": 11,
+    "link": 13,
+    "read": 15,
+    "write": 16,
+    "statfs": 17,
+    "fsync": 20,
+    "setxattr": 21,
+    "getxattr": 22,
+    "listxattr": 23,
+    "removexattr": 24,
+    "init": 26,
+    "create": 35,
+    "fallocate": 43,
+    "readdirplus": 44,
+    "rename2": 45,
+    "lseek": 46,
+    "copy_file_range": 47,
+    "tmpfile": 51,
+    "statx": 52,
+}
+POINTS = ["read", "intent", "call", "done", "stored", "sent"]
+# Points that these requests do not pass: no intent, or an answer that is too long to be stored, or none at all.
+NAMES = {"symlink", "mknod", "mkdir", "unlink", "rmdir", "link", "create", "rename2", "setxattr", "removexattr"}
+CALLS = NAMES | {"setattr", "write", "fallocate", "copy_file_range"}
+
+
+def passes(name, point):
+    if point in ("intent", "done"):
+        return name in NAMES
+    if point == "call":
+        return name in CALLS
+    if point in ("stored", "sent"):
+        return name not in ("forget",)
+    return True
+
+
+PROGRAM = r"""
+import json, os, sys
+sys.path.insert(0, sys.argv[2])
+from oplist import command, facts, get, libc, listing, name_of, put, renameat2, told
+d = sys.argv[1]
+os.chdir(d)
+os.umask(0o022)
+out = [told(os.stat, "old"), put("f", b"hello"), get("f"), facts("f"), listing(".")]
+out += [told(os.mkdir, "dir"), told(os.mknod, "node"), told(os.symlink, "f", "l"), told(os.readlink, "l"), told(os.link, "f", "g"), facts("g")]
+with open("log", "ab", buffering=0) as log:
+    for i in range(3):
+        out.append(log.write(b"line %d\n" % i))
+    os.fsync(log.fileno())
+out += [get("log"), told(os.chmod, "f", 0o640), facts("f"), told(os.truncate, "g", 2), facts("f"), told(os.utime, "f", ns=(5, 6)), facts("f", times=True)]
+out += [told(os.setxattr, "f", "user.a", b"1", os.XATTR_CREATE), told(os.setxattr, "f", "user.b", b"2"), told(os.getxattr, "f", "user.a"), told(os.listxattr, "f")]
+out += [told(os.removexattr, "f", "user.a"), told(os.listxattr, "f"), told(os.statvfs, ".")]
+fd = os.open("big", os.O_RDWR | os.O_CREAT)
+out += [os.pwrite(fd, b"x" * 4096, 65536), os.lseek(fd, 0, os.SEEK_DATA), told(os.posix_fallocate, fd, 0, 8192), told(os.copy_file_range, fd, fd, 4096, 65536, 0)]
+out += [libc.fallocate(fd, 16, 4096, 4096), facts("big")]
+os.close(fd)
+out += [told(os.rename, "f", "dir/moved"), told(os.rename, "dir", "rid"), listing("rid"), facts("rid/moved"), renameat2("g", "l", 2), facts("g"), facts("l")]
+put("over", b"over")
+held = os.open("over", os.O_RDWR)
+put("new", b"new")
+out += [told(os.rename, "new", "over"), get("over"), os.pread(held, 9, 0).decode(), os.pwrite(held, b"O", 0), facts("", fd=held)]
+os.close(held)
+held = os.open("log", os.O_RDWR)
+out += [told(os.unlink, "log"), os.pread(held, 6, 0).decode(), told(os.stat, "log")]
+os.close(held)
+t = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600)
+out += [os.write(t, b"tmp"), libc.linkat(-100, b"/proc/self/fd/%d" % t, -100, b"linked", 0x400)]
+os.close(t)
+out += [get("linked"), command("stat", "-c", "%s", "linked"), int(command("stat", "-c", "%W", "linked")[1]) > 0]
+os.mkdir("empty")
+out += [told(os.rmdir, "empty"), told(os.rmdir, "rid"), listing(".")]
+fd = os.open("late", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444)
+out.append(os.write(fd, b"object"))
+os.close(fd)
+out += [get("late"), facts("late")]
+print(json.dumps(out))
+"""
+
+
+def run(directory):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, directory, Path(__file__).parent], capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def expected(session):
+    plain = Path(session.base) / "plain"
+    plain.mkdir()
+    (plain / "old").mkdir()
+    answers = run(plain)
+    return answers, tree_of(plain)
+
+
+def tree_of(base):
+    return {name: entry for name, entry in picture(base).items()}
+
+
+def has_points():
+    return build.HRFS_FS.exists() and b"event=dies" in build.HRFS_FS.read_bytes()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("name", OPCODES)
+def test_death(mount, tree, expected, name, point, threads):
+    if not has_points():
+        pytest.skip("needs a build with -Dkill_points=true")
+    if not passes(name, point):
+        pytest.skip(f"{name} does not pass {point}")
+    answers, picture_before = expected
+    (tree.src / "old").mkdir()
+    m = mount(options=f"threads={threads}", env={"HRFS_DIE": f"{point}:{OPCODES[name]}"})
+    got = run(m.path)
+    different = [(i, a, b) for i, (a, b) in enumerate(zip(answers, got)) if a != b]
+    assert different == []
+    if name == "forget":
+        Path("/proc/sys/vm/drop_caches").write_text("2") if os.geteuid() == 0 else None
+    else:
+        assert "event=worker_died" in m.log_text(), f"{name} was not seen at {point}"
+    assert tree_of(m.src) == picture_before
+    assert tree_of(m.path) == picture_before
+    wait_until(lambda: idle(m), what="an answer for each request")
+
+
+def idle(m):
+    """No lane has a request that it has not answered (counts of a dead worker may be off by the one it died at)."""
+    try:
+        return m.status()["oldest_request_ns"] == 0
+    except OSError:
+        return False
