@@ -299,13 +299,13 @@ def test_settle_and_history(m):
     answer = ask(m, "hrfs-settle", str(m.path), {"timeout_ms": 20000})
     assert answer["settled"] is True and answer["clock"] == m.clock()
     batches = m.history(since=clock)
-    assert [b["suppressed"] for b in batches] == [True, False]
+    assert batches[0]["suppressed"] is True and batches[-1]["suppressed"] is False
     assert batches[0]["changes"][0]["reason"] == "same-content"
-    change = batches[1]["changes"][0]
+    change = batches[-1]["changes"][0]
     assert (change["name"], change["reason"], change["writer"]["pid"]) == ("top.txt", "changed", os.getpid())
     assert change["before"]["kind"] == change["after"]["kind"] == "file"
     assert change["before"]["hash"] != change["after"]["hash"]
-    assert [b["to"] for b in m.history(since=clock, limit=1)] == [batches[1]["to"]]
+    assert [b["to"] for b in m.history(since=clock, limit=1)] == [batches[-1]["to"]]
 
 
 def test_state(m):
@@ -344,7 +344,7 @@ def test_detach(m):
     with m.client() as c:
         assert c.call("hrfs-detach", str(m.path))["detaching"] is True
     m.wait_end()
-    assert not m.mounted()
+    assert not os.path.ismount(m.path)
 
 
 # ---- who may ask ----

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.lib.client import Closed
 from tests.lib.wait import wait_until
 
 
@@ -21,6 +22,17 @@ class Subscriber:
 
     def files(self):
         return sorted(self.next()["files"])
+
+    def told(self):
+        """The names of all that was told until everything done so far has settled."""
+        return sorted({n for files in self.settled() for n in files})
+
+    def until(self, key):
+        """The push that has the key, and the names that were told before it."""
+        names = set()
+        while key not in (push := self.next()):
+            names.update(push["files"])
+        return push, sorted(names)
 
     def settled(self):
         """Everything that was done so far is told: the pushes for it, as lists of files."""
@@ -63,7 +75,7 @@ def test_nothing_at_first_when_nothing_has_changed(m):
     s = Subscriber(m, since=m.clock())
     assert s.settled() == []
     (m.path / "new").write_text("x")
-    assert s.files() == ["new"]
+    assert s.told() == ["new"]
 
 
 def test_an_empty_first_on_request(m):
@@ -103,7 +115,7 @@ def test_only_what_matches(m):
     assert s.settled() == []
     (m.path / "y.c").write_text("y")
     (m.path / "y.h").write_text("y")
-    assert [n for files in s.settled() for n in files] == ["y.c"]
+    assert s.told() == ["y.c"]
     (m.path / "a" / "x.c").unlink()  # what it was still matches
     assert s.settled() == [["a/x.c"]]
 
@@ -114,7 +126,7 @@ def test_below_a_root_of_its_own(m):
     (m.path / "top.txt").write_text("changed\n")
     (m.path / "a" / "y.c").write_text("y")
     for one in s, r:
-        assert [n for files in one.settled() for n in files] == ["y.c"]
+        assert one.told() == ["y.c"]
     assert s.root == str(m.path / "a")
 
 
@@ -123,7 +135,11 @@ def test_default_fields(m):
     c.call("subscribe", str(m.path), "s", {"since": m.clock()})
     (m.path / "new").write_text("four")
     st = (m.path / "new").stat()
-    assert c.push()["files"] == [{"name": "new", "exists": True, "new": True, "size": 4, "mode": st.st_mode}]
+    c.call("hrfs-settle", str(m.path), {})
+    told = [f for p in c.pushes for f in p["files"]]
+    assert told[0]["new"] is True
+    assert told[-1] == {"name": "new", "exists": True, "new": len(told) == 1, "size": 4, "mode": st.st_mode}
+    c.pushes.clear()
     (m.path / "new").unlink()
     assert c.push()["files"] == [{"name": "new", "exists": False, "new": False, "size": None, "mode": None}]
 
@@ -134,12 +150,14 @@ def test_two_on_one_connection_and_unsubscribe(m):
     for name in "one", "two":
         c.call("subscribe", root, name, {"fields": ["name"], "since": m.clock()})
     (m.path / "new").write_text("x")
-    assert sorted(c.push()["subscription"] for _ in "12") == ["one", "two"]
+    c.call("hrfs-settle", root, {})
+    assert {p["subscription"] for p in c.pushes} == {"one", "two"}
+    c.pushes.clear()
     assert c.call("unsubscribe", root, "one")["deleted"] is True
     assert c.call("unsubscribe", root, "one")["deleted"] is False
     (m.path / "new").write_text("y")
     c.call("hrfs-settle", root, {})
-    assert [p["subscription"] for p in c.pushes] == ["two"]
+    assert {p["subscription"] for p in c.pushes} == {"two"}
 
 
 def test_the_same_name_again_replaces(m):
@@ -149,7 +167,7 @@ def test_the_same_name_again_replaces(m):
     (m.path / "n.c").write_text("x")
     (m.path / "n.h").write_text("x")
     c.call("hrfs-settle", str(m.path), {})
-    assert [n for p in c.pushes for n in p["files"]] == ["n.h"]
+    assert {n for p in c.pushes for n in p["files"]} == {"n.h"}
     assert m.status()["subscriptions"] == 1
 
 
@@ -158,7 +176,7 @@ def test_settle_comes_after_its_pushes(m):
     for i in range(30):
         (m.path / f"f{i}").write_text("x")
         s.client.call("hrfs-settle", s.root, {})
-        assert [f["name"] for p in s.client.pushes for f in p["files"]] == [f"f{i}"]
+        assert {f["name"] for p in s.client.pushes for f in p["files"]} == {f"f{i}"}
         s.client.pushes.clear()
 
 
@@ -209,8 +227,8 @@ def test_raw_notices(m):
                 assert push["files"] == ["held"]
                 break
     m.settle()
-    settled = next(p for p in iter(s.next, None) if not p.get("hrfs-raw"))
-    assert settled["files"] == ["held"]
+    while s.next().get("hrfs-raw"):
+        pass
     s.client.close()
     wait_until(lambda: m.status()["subscriptions"] == 0)
     (m.path / "held").write_text("nobody listens\n")
@@ -242,7 +260,7 @@ def test_defer(m):
     assert s.next()["state-leave"] == "busy"
     assert s.files() == ["f1", "f2"]  # the difference, told at once
     (m.path / "f3").write_text("x")
-    assert s.files() == ["f3"]
+    assert s.told() == ["f3"]
 
 
 def test_drop(m):
@@ -250,13 +268,13 @@ def test_drop(m):
     c = m.client()
     (m.path / "before").write_text("x")
     c.call("state-enter", str(m.path), "busy")
-    assert s.files() == ["before"]
-    assert s.next()["state-enter"] == "busy"
+    entered, names = s.until("state-enter")
+    assert entered["state-enter"] == "busy" and names == ["before"]
     (m.path / "during").write_text("x")
     c.call("state-leave", str(m.path), "busy")
     assert s.next()["state-leave"] == "busy"
     (m.path / "after").write_text("x")
-    assert s.files() == ["after"]
+    assert s.told() == ["after"]
 
 
 def test_a_state_ends_with_its_client(m):
@@ -290,8 +308,7 @@ def test_defer_vcs(m):
     free = Subscriber(m, since=m.clock(), expression=["not", ["dirname", ".git"]], defer_vcs=False)
     lock.touch()
     (m.path / "new").write_text("x")
-    m.settle()
-    assert free.files() == ["new"]
+    assert free.told() == ["new"]
     assert s.settled() == []
     lock.rename(m.path / ".git" / "index")
     assert s.files() == ["new"]
@@ -331,5 +348,9 @@ def test_the_last_words(m):
     s = Subscriber(m, since=m.clock())
     (m.path / "last").write_text("x")
     m.detach()
-    assert s.files() == ["last"]
+    names = set()
+    with pytest.raises(Closed):
+        while True:
+            names.update(s.next()["files"])
+    assert names == {"last"}
     m.wait_end()
