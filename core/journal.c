@@ -128,6 +128,20 @@ static void end_requests(struct journal *j, struct mark_item *m)
 	PUBLISH(m->in_flight, 0);
 }
 
+/*
+ * A directory had moved, and the dead worker may not have walked it: what lies below has changed
+ * without a mark, so no clock before now is answered.
+ */
+static void end_moves(struct journal *j)
+{
+	for (uint32_t i = j->first_mark; i; i = mark_at(j, i)->next) {
+		if ((mark_at(j, i)->touched & TOUCH_TREE) && mark_at(j, i)->doubt) {
+			PUBLISH(j->header->oldest, journal_next_tick(j));
+			return;
+		}
+	}
+}
+
 static int adopt_marks(struct journal *j)
 {
 	for (uint32_t i = slab_next(&j->marks, 0); i; i = slab_next(&j->marks, i)) {
@@ -160,6 +174,8 @@ static int adopt(struct journal *j)
 
 	if (r == 0)
 		r = adopt_marks(j);
+	if (r == 0 && j->moves)
+		end_moves(j);
 	while (buckets < j->path_count)
 		buckets *= 2;
 	if (r == 0)

@@ -266,6 +266,28 @@ static void test_reopened_with_requests_in_flight(void **unused)
 	assert_int_equal(at("a", journal_tick(J)), 'B');
 }
 
+/* A directory had moved: what lay below, the dead worker alone could have walked. */
+static void test_reopened_with_a_move(void **unused)
+{
+	uint32_t mark = begin_as("d", TOUCH_NAME | TOUCH_TREE, '/');
+	tick_t before = journal_tick(J);
+
+	save("a", 'A', 'B');
+	end(mark);
+	region_reopen(&region);
+	assert_string_equal(since(before), "stale");
+	assert_true(touched("d/x", before));
+	assert_true(touched("d/x", journal_tick(J) - 1));
+	before = journal_tick(J);
+	assert_string_equal(since(before), "");
+	/* walked, published: nothing is lost any more */
+	assert_int_equal(publish_with(mark, '/', '-', NULL, false), 0);
+	before = journal_tick(J);
+	region_reopen(&region);
+	assert_string_equal(since(before), "");
+	assert_int_equal(publish(mark, '/', '-'), 0);
+}
+
 /* ---- size ---- */
 
 static void test_many_paths(void **unused)
@@ -320,6 +342,7 @@ int main(void)
 		JOURNAL_TEST(test_other_layouts),
 		JOURNAL_TEST(test_reopened),
 		JOURNAL_TEST(test_reopened_with_requests_in_flight),
+		JOURNAL_TEST(test_reopened_with_a_move),
 		JOURNAL_TEST(test_many_paths),
 		JOURNAL_TEST(test_published_in_reverse),
 	};
