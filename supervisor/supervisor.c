@@ -255,6 +255,8 @@ static void on_ready(void *arg)
 		return;
 	}
 	s->begun = true;
+	if (r == 0 && !engine_count(s->engine))
+		note(s, CONFIG_FILE_NAME " names no services yet; it is read again when you save it");
 	tell_begun(s);
 	requests_begin(s->requests);
 }

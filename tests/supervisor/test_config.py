@@ -131,6 +131,15 @@ def test_a_bad_file_at_the_start_is_an_end(supervise):
     assert "hrfs: hrfs.yaml:1: " in s.run.output()
 
 
+def test_an_empty_file_waits_for_its_first_service(supervise):
+    s = supervise("")
+    s.run.wait_for("hrfs: hrfs.yaml names no services yet")
+    assert s.wait()["ok"]
+    (s.m.path / "hrfs.yaml").write_text(SLEEPS)
+    s.ready()
+    assert names(s) == ["a", "b"]
+
+
 def test_a_service_that_does_not_exist_is_an_end(supervise):
     s = supervise(SLEEPS, "--service", "nothing")
     assert s.run.wait() == 125
