@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent" };
+static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent", "crash" };
 
 void die_prepare(void)
 {
@@ -27,6 +27,8 @@ void die_at(enum die_point point)
 
 	if (!opcode || shared->die_point != point || !lane_current() || request_header()->opcode != opcode)
 		return;
+	if (point == DIE_CRASH)
+		raise(SIGSEGV);
 	if (!__atomic_compare_exchange_n(&shared->die_opcode, &opcode, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
 	log_info("event=dies point=%s opcode=%u", names[point], opcode);

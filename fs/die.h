@@ -11,6 +11,7 @@ enum die_point {
 	DIE_DONE,   /* its intent is done */
 	DIE_STORED, /* its answer is stored */
 	DIE_SENT,   /* its answer is sent, and still owed as far as the lane says */
+	DIE_CRASH,  /* whenever one of this kind is served, by a signal of the worker's own */
 	DIE_POINTS
 };
 

@@ -136,6 +136,7 @@ static void process(void)
 	struct fuse_buf buf = { .mem = lane->request, .size = request_header()->len };
 	uint32_t opcode = request_header()->opcode;
 
+	die_at(DIE_CRASH);
 	/* nothing that is served here can be interrupted: the answer comes soon */
 	if (opcode != FUSE_INTERRUPT && !raw_serve())
 		fuse_session_process_buf(fuse, &buf);

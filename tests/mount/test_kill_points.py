@@ -3,6 +3,7 @@
 Needs a build with -Dkill_points=true.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -159,3 +160,20 @@ def idle(m):
         return m.status()["oldest_request_ns"] == 0
     except OSError:
         return False
+
+
+def test_request_that_crashes_its_worker(mount):
+    """After two workers it is answered EIO, with one line in the log, and the mount goes on."""
+    if not has_points():
+        pytest.skip("needs a build with -Dkill_points=true")
+    m = mount(env={"HRFS_DIE": f"crash:{OPCODES['listxattr']}"})
+    (m.path / "f").write_bytes(b"x")
+    with pytest.raises(OSError) as e:
+        os.listxattr(m.path / "f")
+    assert e.value.errno == errno.EIO
+    assert (m.path / "f").read_bytes() == b"x"
+    assert m.log_text().count("event=refused") == 1
+    assert m.log_text().count("why=crashed") == 2
+    with pytest.raises(OSError):
+        os.listxattr(m.path / "f")
+    assert sorted(os.listdir(m.path)) == ["f"]
