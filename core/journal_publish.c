@@ -146,6 +146,13 @@ int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct 
 	return r;
 }
 
+void journal_lose_track(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	PUBLISH(j->header->oldest, journal_next_tick(j));
+	pthread_mutex_unlock(&j->lock);
+}
+
 void journal_mark_stays(struct journal *j, uint32_t mark)
 {
 	struct mark_item *m;

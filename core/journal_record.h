@@ -117,6 +117,9 @@ int journal_publish(struct journal *j, uint32_t mark, tick_t seen, const struct 
  */
 void journal_mark_stays(struct journal *j, uint32_t mark);
 
+/* Something has changed that cannot be named: clocks before now are answered "fresh instance". */
+void journal_lose_track(struct journal *j);
+
 /* The last published state of a path, marked or not, with its stamp; false: nothing is stored with a known content. */
 bool journal_stored(struct journal *j, const char *path, struct state *state, struct stamp *stamp);
 

@@ -8,7 +8,7 @@
 
 struct held {
 	uint32_t mark;
-	tick_t first;
+	int64_t born_ns;
 	node_id node;
 	uint64_t limit;
 	int fd;
@@ -36,11 +36,11 @@ static struct held **node_bucket(node_id node)
 }
 
 /* Where the pointer to it is; to NULL when there is none. */
-static struct held **find(uint32_t mark, tick_t first)
+static struct held **find(uint32_t mark, int64_t born_ns)
 {
 	struct held **p = mark_bucket(mark);
 
-	while (*p && ((*p)->mark != mark || (*p)->first != first))
+	while (*p && ((*p)->mark != mark || (*p)->born_ns != born_ns))
 		p = &(*p)->next_of_mark;
 	return p;
 }
@@ -54,16 +54,16 @@ static void add_locked(struct held *h)
 	count++;
 }
 
-int hold_add(uint32_t mark, tick_t first, node_id node, int fd, uint64_t limit)
+int hold_add(uint32_t mark, int64_t born_ns, node_id node, int fd, uint64_t limit)
 {
 	struct held *h = malloc(sizeof(*h));
 	bool room;
 
 	if (!h)
 		return -ENOMEM;
-	*h = (struct held){ .mark = mark, .first = first, .node = node, .limit = limit, .fd = fd };
+	*h = (struct held){ .mark = mark, .born_ns = born_ns, .node = node, .limit = limit, .fd = fd };
 	pthread_mutex_lock(&lock);
-	room = count < most && !*find(mark, first);
+	room = count < most && !*find(mark, born_ns);
 	if (room)
 		add_locked(h);
 	pthread_mutex_unlock(&lock);
@@ -72,13 +72,13 @@ int hold_add(uint32_t mark, tick_t first, node_id node, int fd, uint64_t limit)
 	return room ? 0 : -ENFILE;
 }
 
-int hold_get(uint32_t mark, tick_t first, uint64_t *limit)
+int hold_get(uint32_t mark, int64_t born_ns, uint64_t *limit)
 {
 	struct held *h;
 	int fd = -ENOENT;
 
 	pthread_mutex_lock(&lock);
-	h = *find(mark, first);
+	h = *find(mark, born_ns);
 	if (h) {
 		fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
@@ -113,19 +113,19 @@ static void let_go(struct held *h)
 	free(h);
 }
 
-void hold_drop(uint32_t mark, tick_t first)
+void hold_drop(uint32_t mark, int64_t born_ns)
 {
 	struct held *h;
 
 	if (!count)
 		return;
 	pthread_mutex_lock(&lock);
-	h = remove_locked(find(mark, first));
+	h = remove_locked(find(mark, born_ns));
 	pthread_mutex_unlock(&lock);
 	let_go(h);
 }
 
-bool hold_of_node(node_id node, uint32_t *mark, tick_t *first)
+bool hold_of_node(node_id node, uint32_t *mark, int64_t *born_ns)
 {
 	struct held *h;
 
@@ -136,37 +136,37 @@ bool hold_of_node(node_id node, uint32_t *mark, tick_t *first)
 		;
 	if (h) {
 		*mark = h->mark;
-		*first = h->first;
+		*born_ns = h->born_ns;
 	}
 	pthread_mutex_unlock(&lock);
 	return h != NULL;
 }
 
 /* Takes one whose mark is gone out of this chain; marks are asked for without the lock. */
-static struct held *first_dead(size_t bucket, bool (*lives)(uint32_t, tick_t, void *), void *arg)
+static struct held *first_dead(size_t bucket, bool (*lives)(uint32_t, int64_t, void *), void *arg)
 {
 	uint32_t mark[16];
-	tick_t first[16];
+	int64_t born_ns[16];
 	size_t n = 0;
 	struct held *h = NULL;
 
 	pthread_mutex_lock(&lock);
 	for (struct held *i = by_mark[bucket]; i && n < ARRAY_SIZE(mark); i = i->next_of_mark) {
 		mark[n] = i->mark;
-		first[n++] = i->first;
+		born_ns[n++] = i->born_ns;
 	}
 	pthread_mutex_unlock(&lock);
 	for (size_t i = 0; !h && i < n; i++) {
-		if (lives(mark[i], first[i], arg))
+		if (lives(mark[i], born_ns[i], arg))
 			continue;
 		pthread_mutex_lock(&lock);
-		h = remove_locked(find(mark[i], first[i]));
+		h = remove_locked(find(mark[i], born_ns[i]));
 		pthread_mutex_unlock(&lock);
 	}
 	return h;
 }
 
-void hold_sweep(bool (*lives)(uint32_t mark, tick_t first, void *arg), void *arg)
+void hold_sweep(bool (*lives)(uint32_t mark, int64_t born_ns, void *arg), void *arg)
 {
 	for (size_t i = 0; count && i < BUCKETS; i++) {
 		struct held *h;

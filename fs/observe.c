@@ -20,11 +20,28 @@
 
 static struct journal *journal;
 
+/* What a dead worker had moved and not walked yet: which directories those were, only it knew. */
+static void lose_old_moves(void)
+{
+	AUTO_FREE struct mark *marks = NULL;
+	size_t count, in_flight;
+
+	if (journal_marks(journal, UINT64_MAX, &marks, &count, &in_flight) < 0) {
+		moves_lose();
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (marks[i].touched & TOUCH_TREE)
+			moves_lose();
+	}
+}
+
 int observe_start(struct journal *j, int root_fd)
 {
 	struct rlimit files;
 
 	journal = j;
+	lose_old_moves();
 	/* an eighth: the mount's own caches and victims have their shares */
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 8 > HOLD_MOST)
 		hold_init(HOLD_MOST);
@@ -139,12 +156,21 @@ static size_t find_role(const struct observed *seen, enum path_role role)
 
 static void note_move(struct observe_op *op, struct keeping *k, size_t from, size_t to, int fd)
 {
-	bool exchange = op->rename_flags & RENAME_EXCHANGE;
 	uint64_t *move = op->moves[0] ? &op->moves[1] : &op->moves[0];
+	struct move m = {
+		.old_path = (char *)observed_path(k->seen, from),
+		.new_path = (char *)observed_path(k->seen, to),
+		.old_mark = k->touching[from].mark,
+		.new_mark = k->touching[to].mark,
+		.tick = k->tick,
+		.fd = fd,
+		.exchange = op->rename_flags & RENAME_EXCHANGE,
+	};
 
-	keep_below(k, observed_path(k->seen, from));
-	*move = moves_begin(observed_path(k->seen, from), observed_path(k->seen, to), fd, exchange);
-	moves_set_marks(*move, k->touching[from].mark, k->touching[to].mark, k->tick);
+	keep_below(k, m.old_path);
+	*move = moves_begin(&m);
+	if (moves_count() != op->renames)
+		moves_lose(); /* the paths may be old */
 }
 
 static void note_moves(struct observe_op *op, struct keeping *k)
@@ -160,6 +186,53 @@ static void note_moves(struct observe_op *op, struct keeping *k)
 		note_move(op, k, from, to, open_dir(op->dir, op->name));
 	if ((op->rename_flags & RENAME_EXCHANGE) && is_dir(&seen->new_name))
 		note_move(op, k, to, from, open_dir(op->new_dir, op->new_name));
+}
+
+/* ---- what was renamed while the request was under way ---- */
+
+static bool is_marked(const struct observe_op *op, const char *path)
+{
+	uint32_t mark = journal_mark_of(journal, path);
+
+	for (uint32_t i = 0; i < op->mark_count; i++) {
+		if (mark && marks_of((struct observe_op *)op)[i] == mark)
+			return true;
+	}
+	return false;
+}
+
+/* Marked late, with what was there before unknown: it counts as changed. */
+static void mark_late(const char *path, unsigned touch)
+{
+	struct touching t = { .path = path, .touch = touch };
+	struct state unknown = state_unknown();
+	tick_t tick;
+
+	if (journal_begin(journal, &t, 1, NULL, &tick) < 0) {
+		complain(-ENOSPC, path);
+		return;
+	}
+	journal_set_before(journal, t.mark, BEFORE_KNOWN, &unknown, 0);
+	journal_end(journal, &t.mark, 1, false);
+}
+
+/*
+ * A directory above may have moved between the look at the path and the system call, and the effect be
+ * elsewhere. Once more, then, where it is seen now.
+ */
+static void look_for_renamed(struct observe_op *op)
+{
+	AUTO_OBSERVED seen = { 0 };
+
+	if (moves_count() == op->renames || observed_collect(&seen, op) < 0)
+		return;
+	for (size_t i = 0; i < seen.count; i++) {
+		if (is_marked(op, observed_path(&seen, i)))
+			continue;
+		mark_late(observed_path(&seen, i), seen.paths[i].touch & ~(unsigned)TOUCH_TREE);
+		if (op->moves[0])
+			moves_lose(); /* and all that is below */
+	}
 }
 
 /* ---- unsettled notices ---- */
@@ -215,6 +288,7 @@ int observe_before(struct observe_op *op)
 	op->paths = (struct buf){ 0 };
 	op->mark_count = 0;
 	op->moves[0] = op->moves[1] = 0;
+	op->renames = moves_count();
 	if (changes_content(op))
 		keep_held(&k, op->node);
 	r = observed_collect(&seen, op);
@@ -230,6 +304,10 @@ void observe_after(struct observe_op *op, int result)
 {
 	if (!op->mark_count)
 		return;
+	if (result >= 0)
+		look_for_renamed(op);
+	if (result >= 0 && op->kind == OBSERVE_RENAME)
+		moves_counted();
 	for (size_t i = 0; i < ARRAY_SIZE(op->moves) && op->moves[i]; i++)
 		moves_end(op->moves[i], result < 0);
 	journal_end(journal, marks_of(op), op->mark_count, result < 0);

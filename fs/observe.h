@@ -38,6 +38,7 @@ struct observe_op {
 	uint32_t *more;		       /* instead, of a node with more names */
 	uint32_t mark_count;
 	uint64_t moves[2]; /* of a rename of a directory; two when exchanged */
+	uint64_t renames;  /* how many there had been when the paths were looked at */
 	struct buf paths;  /* with NULs between, while somebody wants to hear of each at once */
 };
 

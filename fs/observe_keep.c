@@ -17,7 +17,7 @@
 /* One path of the request, and how its mark stands. */
 struct one {
 	uint32_t mark;
-	tick_t first;
+	int64_t born_ns;
 	const char *path;
 	const struct observed_path *seen;
 };
@@ -53,7 +53,7 @@ static void resolved(struct keeping *k, const struct one *o, struct state s)
 {
 	struct mark m;
 
-	if (journal_mark(k->journal, o->mark, &m) && m.first == o->first && m.before != BEFORE_KNOWN)
+	if (journal_mark(k->journal, o->mark, &m) && m.first_ns == o->born_ns && m.before != BEFORE_KNOWN)
 		known(k, o->mark, s);
 }
 
@@ -115,7 +115,7 @@ static void hold_or_hash(struct keeping *k, const struct one *o, struct state s,
 	AUTO_FD fd = open_named(k, o->seen->role);
 	node_id node = o->seen->role == PATH_TO ? k->op->new_node : k->op->node;
 
-	if (fd >= 0 && hold_add(o->mark, o->first, node, fd, limit) == 0) {
+	if (fd >= 0 && hold_add(o->mark, o->born_ns, node, fd, limit) == 0) {
 		take_fd(&fd);
 		journal_set_before(k->journal, o->mark, BEFORE_HELD, &s, limit == ALL ? 0 : limit);
 		return;
@@ -314,7 +314,6 @@ static struct one one_of(const struct keeping *k, size_t i)
 {
 	return (struct one){
 		.mark = k->touching[i].mark,
-		.first = k->tick,
 		.path = observed_path(k->seen, i),
 		.seen = &k->seen->paths[i],
 	};
@@ -325,11 +324,13 @@ void keep_before(struct keeping *k)
 	/* first what others may be waiting for */
 	for (size_t i = 0; i < k->seen->count; i++) {
 		struct one o = one_of(k, i);
+		struct mark m;
 
-		if (!k->touching[i].made)
+		if (!k->touching[i].made || !journal_mark(k->journal, o.mark, &m))
 			continue;
+		o.born_ns = m.first_ns;
 		keep_made(k, &o);
-		trace_note(o.mark, o.first, k->op, o.seen->role);
+		trace_note(o.mark, o.born_ns, k->tick, k->op, o.seen->role);
 	}
 	for (size_t i = 0; i < k->seen->count; i++) {
 		struct one o = one_of(k, i);
@@ -337,38 +338,38 @@ void keep_before(struct keeping *k)
 
 		if (k->touching[i].made || !settled_mark(k, o.mark, &m))
 			continue;
-		o.first = m.first;
+		o.born_ns = m.first_ns;
 		keep_again(k, &o, &m);
-		trace_note(o.mark, o.first, k->op, o.seen->role);
+		trace_note(o.mark, o.born_ns, 0, k->op, o.seen->role);
 	}
 }
 
 /* ---- objects that are held, and those below a directory ---- */
 
-static void hash_held(struct keeping *k, uint32_t mark, tick_t first)
+static void hash_held(struct keeping *k, uint32_t mark, int64_t born_ns)
 {
-	struct one o = { .mark = mark, .first = first };
+	struct one o = { .mark = mark, .born_ns = born_ns };
 	uint64_t limit;
-	AUTO_FD fd = hold_get(mark, first, &limit);
+	AUTO_FD fd = hold_get(mark, born_ns, &limit);
 	struct mark m;
 
-	if (fd >= 0 && journal_mark(k->journal, mark, &m) && m.first == first && m.before == BEFORE_HELD)
+	if (fd >= 0 && journal_mark(k->journal, mark, &m) && m.first_ns == born_ns && m.before == BEFORE_HELD)
 		resolved(k, &o, state_hashed(m.state, fd, limit, deadline(k)));
-	hold_drop(mark, first);
+	hold_drop(mark, born_ns);
 }
 
 void keep_held(struct keeping *k, node_id node)
 {
 	uint32_t mark;
-	tick_t first;
+	int64_t born_ns;
 
-	while (hold_of_node(node, &mark, &first))
-		hash_held(k, mark, first);
+	while (hold_of_node(node, &mark, &born_ns))
+		hash_held(k, mark, born_ns);
 }
 
 static void hash_below(struct keeping *k, const struct mark *m, const char *path)
 {
-	struct one o = { .mark = m->index, .first = m->first };
+	struct one o = { .mark = m->index, .born_ns = m->first_ns };
 	uint64_t limit = m->before == BEFORE_PREFIX ? m->size : ALL;
 	AUTO_FD at = reach(dirs_root(), path);
 	AUTO_FD fd = at < 0 ? at : content_open_again(at);

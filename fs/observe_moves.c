@@ -16,7 +16,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct noted *newest; /* with lock */
 static uint64_t last_id;
 static atomic_uint count; /* changed with lock; most requests find 0 and pass */
-static atomic_bool overflowed;
+static atomic_bool lost;
+static _Atomic uint64_t renames;
 
 void move_done(struct move *m)
 {
@@ -27,16 +28,18 @@ void move_done(struct move *m)
 	*m = (struct move){ .fd = -1 };
 }
 
-static struct noted *note_new(const char *old_path, const char *new_path, int fd, bool exchange)
+static struct noted *note_new(const struct move *m)
 {
 	struct noted *n = calloc(1, sizeof(*n));
 
 	if (!n) {
-		if (fd >= 0)
-			close(fd);
+		if (m->fd >= 0)
+			close(m->fd);
 		return NULL;
 	}
-	n->m = (struct move){ .old_path = strdup(old_path), .new_path = strdup(new_path), .fd = fd, .exchange = exchange };
+	n->m = *m;
+	n->m.old_path = strdup(m->old_path);
+	n->m.new_path = strdup(m->new_path);
 	if (n->m.old_path && n->m.new_path)
 		return n;
 	move_done(&n->m);
@@ -52,19 +55,45 @@ static void note_free(struct noted *n)
 	free(n);
 }
 
-uint64_t moves_begin(const char *old_path, const char *new_path, int fd, bool exchange)
+static bool concerns(const char *a, const char *b)
 {
-	struct noted *n = note_new(old_path, new_path, fd, exchange);
+	return strcmp(a, b) == 0 || path_is_below(a, b) || path_is_below(b, a);
+}
+
+static bool concern_each_other(const struct move *a, const struct move *b)
+{
+	return concerns(a->old_path, b->old_path) || concerns(a->old_path, b->new_path) ||
+	       concerns(a->new_path, b->old_path) || concerns(a->new_path, b->new_path);
+}
+
+/*
+ * With lock: is there one that matters to this one, and whose effect may come before or after it? Or
+ * one with which it exchanges what has been exchanged: nobody is asked to follow that.
+ */
+static bool is_entangled(const struct move *m)
+{
+	for (const struct noted *n = newest; n; n = n->older) {
+		if (n->m.tick != m->tick && (!n->over || n->m.exchange || m->exchange) && concern_each_other(&n->m, m))
+			return true;
+	}
+	return false;
+}
+
+uint64_t moves_begin(const struct move *m)
+{
+	struct noted *n = note_new(m);
 	uint64_t id = 0;
 
 	pthread_mutex_lock(&lock);
+	if (is_entangled(m))
+		lost = true;
 	if (n && count < MOVES_MAX) {
 		id = n->m.id = ++last_id;
 		n->older = newest;
 		newest = take_ptr(n);
 		count++;
 	} else {
-		overflowed = true;
+		lost = true;
 	}
 	pthread_mutex_unlock(&lock);
 	note_free(n);
@@ -81,20 +110,6 @@ static struct noted **find(uint64_t id)
 	return p;
 }
 
-void moves_set_marks(uint64_t id, uint32_t old_mark, uint32_t new_mark, tick_t tick)
-{
-	struct noted *n;
-
-	pthread_mutex_lock(&lock);
-	n = *find(id);
-	if (n) {
-		n->m.old_mark = old_mark;
-		n->m.new_mark = new_mark;
-		n->m.tick = tick;
-	}
-	pthread_mutex_unlock(&lock);
-}
-
 static struct noted *take_locked(struct noted **at)
 {
 	struct noted *n = *at;
@@ -106,70 +121,68 @@ static struct noted *take_locked(struct noted **at)
 	return n;
 }
 
-/* A move back undoes the one just before it: all below is where it was. */
-static bool undoes(const struct noted *n)
-{
-	const struct noted *o = n->older;
-
-	return o && o->over && !n->m.exchange && !o->m.exchange && strcmp(n->m.old_path, o->m.new_path) == 0 &&
-	       strcmp(n->m.new_path, o->m.old_path) == 0;
-}
-
 void moves_end(uint64_t id, bool failed)
 {
 	struct noted *gone = NULL;
-	struct noted *undone = NULL;
 	struct noted **at;
 
 	pthread_mutex_lock(&lock);
 	at = find(id);
-	if (*at) {
+	if (*at)
 		(*at)->over = true;
-		if (!failed && undoes(*at))
-			undone = take_locked(&(*at)->older);
-		if (failed || undone)
-			gone = take_locked(at);
-	}
+	if (failed)
+		gone = take_locked(at);
 	pthread_mutex_unlock(&lock);
 	note_free(gone);
-	note_free(undone);
 }
 
-static int ask_locked(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin)
+/* Of the two moves of an exchange the one that came here is asked for first. */
+static const struct noted *find_newest(const char *path, tick_t before)
 {
-	*answer = MOVED_NOT;
+	const struct noted *found = NULL;
+
 	for (const struct noted *n = newest; n; n = n->older) {
-		const struct move *m = &n->m;
-		bool here = path_is_below(path, m->new_path);
-		bool away = path_is_below(path, m->old_path);
-
-		if (m->id >= *id || (!here && !away))
+		if (n->m.tick >= before || (found && n->m.tick < found->m.tick))
 			continue;
-		*id = m->id;
-		if (tick)
-			*tick = m->tick;
-		if (away || m->exchange) {
-			*answer = MOVED_AWAY;
-			return 0;
-		}
-		*answer = MOVED_HERE;
-		buf_truncate(origin, 0);
-		return path_join(origin, m->old_path, path + strlen(m->new_path) + 1);
+		if (path_is_below(path, n->m.new_path))
+			found = n;
+		else if (path_is_below(path, n->m.old_path) && (!found || found->m.tick < n->m.tick))
+			found = n;
 	}
-	return 0;
+	return found;
 }
 
-int moves_ask(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin)
+int moves_ask(const char *path, tick_t before, struct moved *out, struct buf *origin)
 {
-	int r;
+	const struct noted *n;
+	int r = 0;
 
-	*answer = MOVED_NOT;
+	*out = (struct moved){ .how = MOVED_NOT };
 	if (!count)
 		return 0;
 	pthread_mutex_lock(&lock);
-	r = ask_locked(path, id, answer, tick, origin);
+	n = find_newest(path, before);
+	if (n) {
+		bool here = path_is_below(path, n->m.new_path);
+
+		*out = (struct moved){ here ? MOVED_HERE : MOVED_AWAY, n->m.exchange, n->m.tick, n->m.old_mark };
+		buf_truncate(origin, 0);
+		if (here)
+			r = path_join(origin, n->m.old_path, path + strlen(n->m.new_path) + 1);
+	}
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+bool moves_came_to(const char *path, tick_t after)
+{
+	bool came = false;
+
+	pthread_mutex_lock(&lock);
+	for (const struct noted *n = newest; n && !came; n = n->older)
+		came = n->m.tick > after && strcmp(n->m.new_path, path) == 0;
+	pthread_mutex_unlock(&lock);
+	return came;
 }
 
 static int copy(const struct move *from, struct move *to)
@@ -184,7 +197,7 @@ static int copy(const struct move *from, struct move *to)
 	return -ENOMEM;
 }
 
-int moves_next(struct move *out)
+int moves_next(uint64_t below, struct move *out)
 {
 	const struct noted *n;
 	int r = -ENOENT;
@@ -192,12 +205,25 @@ int moves_next(struct move *out)
 	if (!count)
 		return r;
 	pthread_mutex_lock(&lock);
-	for (n = newest; n && !n->over; n = n->older)
+	for (n = newest; n && (!n->over || n->m.id >= below); n = n->older)
 		;
 	if (n)
 		r = copy(&n->m, out);
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+uint64_t moves_last(bool *under_way)
+{
+	uint64_t id;
+
+	pthread_mutex_lock(&lock);
+	id = last_id;
+	*under_way = false;
+	for (const struct noted *n = newest; n; n = n->older)
+		*under_way |= !n->over;
+	pthread_mutex_unlock(&lock);
+	return id;
 }
 
 bool moves_wait_for(uint32_t mark, tick_t first)
@@ -213,17 +239,51 @@ bool moves_wait_for(uint32_t mark, tick_t first)
 	return waits;
 }
 
-void moves_drop(uint64_t id)
+void moves_drop(uint64_t upto)
 {
-	struct noted *n;
+	struct noted *n = NULL;
 
 	pthread_mutex_lock(&lock);
-	n = take_locked(find(id));
+	for (struct noted **p = &newest; *p;) {
+		if ((*p)->m.id > upto) {
+			p = &(*p)->older;
+			continue;
+		}
+		struct noted *gone = take_locked(p);
+
+		gone->older = n;
+		n = gone;
+	}
 	pthread_mutex_unlock(&lock);
-	note_free(n);
+	while (n) {
+		struct noted *older = n->older;
+
+		note_free(n);
+		n = older;
+	}
 }
 
-bool moves_overflowed(void)
+bool moves_remain(void)
 {
-	return atomic_exchange(&overflowed, false);
+	return count > 0;
+}
+
+bool moves_lost(void)
+{
+	return atomic_exchange(&lost, false);
+}
+
+void moves_lose(void)
+{
+	lost = true;
+}
+
+uint64_t moves_count(void)
+{
+	return renames;
+}
+
+void moves_counted(void)
+{
+	renames++;
 }

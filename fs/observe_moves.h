@@ -9,43 +9,59 @@
 #include <stdbool.h>
 
 #define MOVES_MAX 1024
-#define MOVE_ANY UINT64_MAX
+#define TICK_ANY UINT64_MAX
 
 struct move { /* a copy */
-	uint64_t id; /* later ones have larger ids */
+	uint64_t id;
 	char *old_path, *new_path;
 	uint32_t old_mark, new_mark;
-	tick_t tick;  /* the request's first */
-	int fd;	      /* O_PATH of the directory; owned */
+	tick_t tick; /* the request's first; the two moves of an exchange have the same */
+	int fd;	     /* O_PATH of the directory; owned; -1: could not be had */
 	bool exchange;
 };
 
 void move_done(struct move *m);
 #define AUTO_MOVE AUTO_DONE(move) struct move
 
-/* Before the system call. fd (-1: could not be had) is taken over. The move's id; 0: there are too many */
-uint64_t moves_begin(const char *old_path, const char *new_path, int fd, bool exchange);
-void moves_set_marks(uint64_t id, uint32_t old_mark, uint32_t new_mark, tick_t tick);
+/* Before the system call. Paths are copied, fd is taken over. The move's id; 0: there are too many */
+uint64_t moves_begin(const struct move *m);
 /* After it. failed: there was none. */
 void moves_end(uint64_t id, bool failed);
 
-enum moved {
-	MOVED_NOT,
-	MOVED_HERE, /* below a directory's new name: was absent at the start of the batch */
-	MOVED_AWAY, /* below a directory's old name: what was here is elsewhere now */
+/* What the newest move before a tick says of a path. */
+struct moved {
+	enum {
+		MOVED_NOT,
+		MOVED_HERE, /* below a directory's new name: what is here now has come with it */
+		MOVED_AWAY, /* below a directory's old name: what was here is elsewhere now */
+	} how;
+	bool exchange; /* HERE, and something else went away at once */
+	tick_t tick;
+	uint32_t old_mark;
 };
 
-/*
- * What the newest move with an id below *id says of the path; *id becomes its id. HERE: *origin is the
- * path that it had before that move. tick: the move's, may be NULL. 0 or -ENOMEM
- */
-int moves_ask(const char *path, uint64_t *id, enum moved *answer, tick_t *tick, struct buf *origin);
+/* HERE: *origin is the path that it had before that move. 0 or -ENOMEM */
+int moves_ask(const char *path, tick_t before, struct moved *out, struct buf *origin);
 
-/* The newest move whose request is over, copied. -ENOENT: none; -ENOMEM */
-int moves_next(struct move *out);
+/* Has a directory come to exactly this path by a move after this tick? */
+bool moves_came_to(const char *path, tick_t after);
+
+/* The newest move with an id below this one whose request is over, copied. -ENOENT: none; -ENOMEM */
+int moves_next(uint64_t below, struct move *out);
+/* The last id given, and whether some move's request is still under way. */
+uint64_t moves_last(bool *under_way);
 /* Does a move that has not been walked stand behind this mark? Then it is not to be published yet. */
 bool moves_wait_for(uint32_t mark, tick_t first);
-/* It has been walked. */
-void moves_drop(uint64_t id);
-/* More directories have moved than could be noted, since the last call. */
-bool moves_overflowed(void);
+/* Some have not been walked to the end: nothing below them is certain. */
+bool moves_remain(void);
+/* All up to this id have been walked. */
+void moves_drop(uint64_t upto);
+/*
+ * Since the last call more directories have moved than could be noted, or two at once that concern
+ * each other, so that nobody knows which was first, or such were exchanged and moved again.
+ */
+bool moves_lost(void);
+void moves_lose(void);
+/* Counts renames that are over: while it stays, so do the paths of what is known by node. */
+uint64_t moves_count(void);
+void moves_counted(void);

@@ -1,6 +1,7 @@
 #include "fs/observe_paths.h"
 #include "fs/dirs.h"
 #include "fs/observe_moves.h"
+#include "fs/observe_trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,13 +46,17 @@ static int add_one(struct observed *o, const char *path, unsigned touch, enum pa
 	return r;
 }
 
-/* A request since the move has marked the path already: what it had is known from then. */
+/* The path has been marked since the move: what it had is known from then. */
 static bool marked_since(const char *path, tick_t move)
 {
 	uint32_t mark = journal_mark_of(observe_journal(), path);
 	struct mark m;
+	struct trace t;
 
-	return mark && journal_mark(observe_journal(), mark, &m) && m.first > move;
+	if (!mark || !journal_mark(observe_journal(), mark, &m))
+		return false;
+	t = trace_of(mark, m.first_ns);
+	return (t.tick ? t.tick : m.first) > move;
 }
 
 /*
@@ -61,18 +66,16 @@ static bool marked_since(const char *path, tick_t move)
 static int add_origins(struct observed *o, enum path_role role, bool exists)
 {
 	AUTO_BUF origin = { 0 };
-	uint64_t move = MOVE_ANY;
+	struct moved moved = { .tick = TICK_ANY };
 
 	for (;;) {
 		size_t last = o->count - 1;
-		tick_t tick = 0;
-		enum moved moved;
-		int r = moves_ask(observed_path(o, last), &move, &moved, &tick, &origin);
+		int r = moves_ask(observed_path(o, last), moved.tick, &moved, &origin);
 
-		if (r < 0 || moved == MOVED_NOT || marked_since(observed_path(o, last), tick))
+		if (r < 0 || moved.how == MOVED_NOT || marked_since(observed_path(o, last), moved.tick))
 			return r;
-		o->paths[last].was = moved == MOVED_HERE ? WAS_ABSENT : WAS_UNKNOWN;
-		if (moved == MOVED_AWAY || !exists)
+		o->paths[last].was = moved.how == MOVED_HERE && !moved.exchange ? WAS_ABSENT : WAS_UNKNOWN;
+		if (moved.how == MOVED_AWAY || !exists)
 			return 0;
 		r = add_one(o, buf_str(&origin), TOUCH_NAME, PATH_ORIGIN);
 		if (r < 0)

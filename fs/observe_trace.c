@@ -7,7 +7,7 @@ static struct trace *traces; /* by mark; with lock */
 static size_t room;
 
 /* NULL: no memory; then the reason told is less exact, nothing else. */
-static struct trace *place(uint32_t mark, tick_t first)
+static struct trace *place(uint32_t mark, int64_t born_ns)
 {
 	if (mark >= room) {
 		size_t size = room ? room : 256;
@@ -22,8 +22,8 @@ static struct trace *place(uint32_t mark, tick_t first)
 		traces = more;
 		room = size;
 	}
-	if (traces[mark].first != first)
-		traces[mark] = (struct trace){ .first = first };
+	if (traces[mark].born_ns != born_ns)
+		traces[mark] = (struct trace){ .born_ns = born_ns };
 	return &traces[mark];
 }
 
@@ -70,45 +70,60 @@ static void note(struct trace *t, const struct observe_op *op, enum path_role ro
 	}
 }
 
-void trace_note(uint32_t mark, tick_t first, const struct observe_op *op, enum path_role role)
+void trace_note(uint32_t mark, int64_t born_ns, tick_t made, const struct observe_op *op, enum path_role role)
 {
 	struct trace *t;
 
 	pthread_mutex_lock(&lock);
-	t = place(mark, first);
+	t = place(mark, born_ns);
+	if (t && made)
+		t->tick = made;
 	if (t)
 		note(t, op, role);
 	pthread_mutex_unlock(&lock);
 }
 
-struct trace trace_of(uint32_t mark, tick_t first)
+struct trace trace_of(uint32_t mark, int64_t born_ns)
 {
 	struct trace t = { 0 };
 
 	pthread_mutex_lock(&lock);
-	if (mark < room && traces[mark].first == first)
+	if (mark < room && traces[mark].born_ns == born_ns)
 		t = traces[mark];
 	pthread_mutex_unlock(&lock);
 	return t;
 }
 
-void trace_compared(uint32_t mark, tick_t first, tick_t last)
+void trace_compared(uint32_t mark, int64_t born_ns, tick_t last)
 {
 	struct trace *t;
 
 	pthread_mutex_lock(&lock);
-	t = place(mark, first);
+	t = place(mark, born_ns);
 	if (t)
 		t->compared = last;
 	pthread_mutex_unlock(&lock);
 }
 
-void trace_leave_over(uint32_t mark, tick_t first)
+void trace_found(uint32_t mark, int64_t born_ns, tick_t move)
 {
 	struct trace *t;
 
 	pthread_mutex_lock(&lock);
-	t = place(mark, first);
+	t = place(mark, born_ns);
+	if (t) {
+		t->found = true;
+		t->tick = move;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void trace_leave_over(uint32_t mark, int64_t born_ns)
+{
+	struct trace *t;
+
+	pthread_mutex_lock(&lock);
+	t = place(mark, born_ns);
 	if (t)
 		t->left_over = true;
 	pthread_mutex_unlock(&lock);

@@ -6,15 +6,19 @@
 #include "fs/observe_paths.h"
 
 struct trace {
-	tick_t first;	      /* the mark's; 0: nothing is remembered */
+	int64_t born_ns;      /* the mark's first_ns; 0: nothing is remembered */
+	tick_t tick;	      /* of the request that made it, or of the move below which it was found */
 	uint64_t next_offset; /* where the last write has ended */
 	uint32_t rounds;      /* how often its content was begun anew */
 	tick_t compared;      /* the end that a comparison on demand was made for */
 	bool replaced;	      /* not only appended to */
+	bool found;	      /* made by a walk below a moved directory, not by a request */
 	bool left_over;	      /* it had not settled when a batch had to end */
 };
 
-void trace_note(uint32_t mark, tick_t first, const struct observe_op *op, enum path_role role);
-struct trace trace_of(uint32_t mark, tick_t first);
-void trace_compared(uint32_t mark, tick_t first, tick_t last);
-void trace_leave_over(uint32_t mark, tick_t first);
+/* made: by this request, which took this tick */
+void trace_note(uint32_t mark, int64_t born_ns, tick_t made, const struct observe_op *op, enum path_role role);
+struct trace trace_of(uint32_t mark, int64_t born_ns);
+void trace_compared(uint32_t mark, int64_t born_ns, tick_t last);
+void trace_found(uint32_t mark, int64_t born_ns, tick_t move);
+void trace_leave_over(uint32_t mark, int64_t born_ns);

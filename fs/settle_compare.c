@@ -110,7 +110,7 @@ static void before_from_held(const struct mark *m, struct compared *out)
 
 	if (m->before != BEFORE_HELD || out->after.kind != STATE_FILE)
 		return;
-	fd = hold_get(m->index, m->first, &limit);
+	fd = hold_get(m->index, m->first_ns, &limit);
 	if (fd < 0)
 		return;
 	size = size_of(fd, limit);
@@ -123,7 +123,7 @@ static enum change_reason why_equal(const struct mark *m, const struct state *be
 {
 	if (touches_only(m, TOUCH_MODE | TOUCH_ATTR))
 		return CHANGE_ONLY_TIMES;
-	if (before->kind == STATE_ABSENT || m->published || trace_of(m->index, m->first).rounds > 1)
+	if (before->kind == STATE_ABSENT || m->published || trace_of(m->index, m->first_ns).rounds > 1)
 		return CHANGE_REVERTED;
 	return CHANGE_SAME_CONTENT;
 }

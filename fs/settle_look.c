@@ -7,6 +7,9 @@
 #include "fs/settle_open.h"
 #include "fs/writer.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 
 #define CLOSED_TO_US_NS 50000000LL
 /*
@@ -52,20 +55,70 @@ static bool is_running(pid_t tid)
 	return proc_stat(tid, &st) == 0 && (st.state == 'R' || st.state == 'D');
 }
 
+static bool is_recent(const struct rule_batch *b, const struct writer_process *p)
+{
+	return b->now_ns - p->last_ns < b->quiet_ns + RUNNING_NS;
+}
+
 static bool may_go_on(const struct rule_batch *b, const struct writer_process *p)
 {
-	return b->now_ns - p->last_ns < b->quiet_ns + RUNNING_NS &&
-	       (is_running(p->tid) || (p->tid != p->pid && is_running(p->pid)));
+	return is_recent(b, p) && (is_running(p->tid) || (p->tid != p->pid && is_running(p->pid)));
+}
+
+static bool is_shell(pid_t pid)
+{
+	static const char *const names[] = { "sh", "dash", "bash", "zsh", "fish", "ksh", "ash", "busybox" };
+	struct proc_stat st;
+
+	if (pid <= 1 || proc_stat(pid, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(st.name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_running_child(pid_t pid)
+{
+	char path[64], text[256];
+	AUTO_FD fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	for (char *at = text, *end; *at; at = end + strspn(end, " ")) {
+		pid_t child = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		if (is_running(child))
+			return true;
+	}
+	return false;
+}
+
+/* "mkdir -p a && echo >a/b": the shell that has started the one is about to do the other. */
+static bool shell_goes_on(const struct rule_batch *b, const struct writer_process *p)
+{
+	return p->young && is_recent(b, p) && is_shell(p->parent) &&
+	       (is_running(p->parent) || has_running_child(p->parent));
 }
 
 static void look_at_process(struct look *l, struct rule_batch *b, struct writer_process *p, dev_t dev, struct inodes *open)
 {
-	int r;
+	int r = 0;
 
-	if (p->young)
+	if (p->young && !p->ended)
 		wait_for_tool(l, b, p);
-	r = open_for_writing(p->pid, dev, open);
-	if ((r == -EACCES && b->now_ns - p->last_ns < CLOSED_TO_US_NS) || may_go_on(b, p)) {
+	if (!p->ended)
+		r = open_for_writing(p->pid, dev, open);
+	if ((r == -EACCES && b->now_ns - p->last_ns < CLOSED_TO_US_NS) ||
+	    (p->ended ? shell_goes_on(b, p) : may_go_on(b, p))) {
 		b->tool = true;
 		l->again = true;
 	}
@@ -97,7 +150,7 @@ static void find_open(struct look *l, struct rule_batch *b, const struct mark *m
 void look_around(struct look *l, struct rule_batch *b, const struct mark *marks, struct journal *j, int root_fd, dev_t dev)
 {
 	struct writer_process processes[WRITER_PROCESSES];
-	size_t n = writer_running(first_of(b), processes);
+	size_t n = writer_list(first_of(b), processes);
 	struct inodes open = { 0 };
 
 	*l = (struct look){ .tool_count = 0 };

@@ -35,7 +35,7 @@ static int room_for_one(struct telling *t)
 
 static void add(struct telling *t, const struct mark *m, const struct compared *c, const char *path, bool open)
 {
-	struct trace trace = trace_of(m->index, m->first);
+	struct trace trace = trace_of(m->index, m->first_ns);
 	char *copy;
 
 	if (t->count >= CHANGES_MOST || room_for_one(t) < 0 || !(copy = strdup(path))) {
@@ -51,7 +51,7 @@ static void add(struct telling *t, const struct mark *m, const struct compared *
 		.reason = (uint8_t)c->reason,
 		.open = open,
 	};
-	t->changes[t->count].writer.appended = m->touched & TOUCH_CONTENT && trace.first && !trace.replaced;
+	t->changes[t->count].writer.appended = m->touched & TOUCH_CONTENT && trace.born_ns && !trace.replaced;
 	t->count++;
 	if (!t->first_ns || m->first_ns < t->first_ns)
 		t->first_ns = m->first_ns;
@@ -76,7 +76,7 @@ void item_compare(struct telling *t, struct item *i)
 /* The mark as it is now, in its place. False: it is another one. */
 static bool look_again(const struct telling *t, const struct item *i, struct mark *now)
 {
-	return journal_mark(t->journal, i->mark.index, now) && now->first == i->mark.first;
+	return journal_mark(t->journal, i->mark.index, now) && now->first_ns == i->mark.first_ns;
 }
 
 bool item_is_stale(const struct telling *t, const struct item *i)
@@ -103,7 +103,7 @@ void item_publish(struct telling *t, struct item *i)
 	if (r == -EAGAIN)
 		return;
 	i->settled = true;
-	hold_drop(i->mark.index, i->mark.first);
+	hold_drop(i->mark.index, i->mark.first_ns);
 	if (r == 0 && !i->mark.failed)
 		add(t, &i->mark, &i->found, i->path, i->open);
 }
@@ -183,13 +183,13 @@ void publish_intermediate(struct journal *j, int root_fd, const struct mark *fir
 	AUTO_BUF path = { 0 };
 
 	for (int i = 0; i < TRIES; i++) {
-		if (m.in_flight || m.failed || trace_of(m.index, m.first).compared == m.last ||
+		if (m.in_flight || m.failed || trace_of(m.index, m.first_ns).compared == m.last ||
 		    moves_wait_for(m.index, m.first) || journal_mark_path(j, m.index, &path) < 0)
 			return;
 		compare(root_fd, &m, buf_str(&path), &c);
 		if (journal_publish(j, m.index, m.last, &c.before, &c.after, c.has_stamp ? &c.stamp : NULL, false) == 0)
-			trace_compared(m.index, m.first, m.last);
-		else if (journal_mark(j, m.index, &m) && m.first == first_seen->first)
+			trace_compared(m.index, m.first_ns, m.last);
+		else if (journal_mark(j, m.index, &m) && m.first_ns == first_seen->first_ns)
 			continue;
 		return;
 	}

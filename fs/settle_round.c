@@ -1,6 +1,7 @@
 #include "fs/settle_round.h"
 #include "core/base/buf.h"
 #include "fs/hold.h"
+#include "fs/observe_moves.h"
 #include "fs/observe_trace.h"
 #include "fs/settle_lock.h"
 #include "fs/settle_noisy.h"
@@ -43,7 +44,7 @@ static bool is_left_over(const struct mark *m, int64_t now)
 {
 	AUTO_BUF path = { 0 };
 
-	if (trace_of(m->index, m->first).left_over)
+	if (trace_of(m->index, m->first_ns).left_over)
 		return true;
 	return noisy_any(now) && journal_mark_path(settling.journal, m->index, &path) == 0 && noisy_is(buf_str(&path), now);
 }
@@ -88,11 +89,11 @@ static int list_whole(struct round *r)
 	return list(r);
 }
 
-static bool mark_lives(uint32_t mark, tick_t first, void *arg)
+static bool mark_lives(uint32_t mark, int64_t born_ns, void *arg)
 {
 	struct mark m;
 
-	return journal_mark(settling.journal, mark, &m) && m.first == first;
+	return journal_mark(settling.journal, mark, &m) && m.first_ns == born_ns;
 }
 
 static void tell(struct telling *t, tick_t done)
@@ -122,7 +123,7 @@ static void leave_over(const struct round *r)
 	for (size_t i = 0; i < r->b.count; i++) {
 		if (r->b.marks[i].verdict == VERDICT_WAIT && !r->b.marks[i].left_over &&
 		    r->b.now_ns - r->b.marks[i].first_ns >= r->b.cap_ns)
-			trace_leave_over(r->marks[i].index, r->marks[i].first);
+			trace_leave_over(r->marks[i].index, r->marks[i].first_ns);
 	}
 	lock_give_up();
 }
@@ -158,7 +159,7 @@ static tick_t go_on_without(const struct round *r)
 	for (size_t i = 0; i < r->b.count; i++) {
 		struct mark m;
 
-		if (journal_mark(settling.journal, r->marks[i].index, &m) && m.first == r->marks[i].first)
+		if (journal_mark(settling.journal, r->marks[i].index, &m) && m.first_ns == r->marks[i].first_ns)
 			journal_mark_stays(settling.journal, m.index);
 	}
 	return tick;
@@ -184,13 +185,14 @@ static bool compare_all(const struct round *r, struct telling *t, struct item *i
 }
 
 /* How far everything has settled then; what remains decides. */
-static tick_t publish_all(const struct round *r, struct telling *t, struct item *items)
+static tick_t publish_all(const struct round *r, struct telling *t, struct item *items, size_t *count)
 {
 	tick_t done = r->upto;
 	bool all = true;
 
 	for (size_t i = 0; i < r->b.count; i++) {
 		item_publish(t, &items[i]);
+		*count += items[i].settled;
 		if (items[i].settled) {
 			note_noisy(r, &r->b.marks[i], &items[i]);
 			continue;
@@ -206,18 +208,28 @@ static tick_t publish_all(const struct round *r, struct telling *t, struct item 
 	return done > settling.done || !t->count ? done : go_on_without(r);
 }
 
+/* Not every path that has changed is known: then all may have. */
+static bool lost_track(void)
+{
+	if (!tree_incomplete())
+		return false;
+	journal_lose_track(settling.journal);
+	return true;
+}
+
 /* Publishes what the verdicts say. False: nothing, somebody goes on writing. */
 static bool publish(struct round *r)
 {
 	struct telling t = { .journal = settling.journal, .root_fd = settling.root_fd, .dev = settling.dev };
 	AUTO_FREE struct item *items = calloc(r->b.count, sizeof(*items));
 	bool whole = items && compare_all(r, &t, items);
+	size_t count = 0;
 	tick_t done;
 
 	settling.telling = true;
 	if (whole) {
-		done = publish_all(r, &t, items);
-		t.truncated |= tree_incomplete();
+		done = publish_all(r, &t, items, &count);
+		t.truncated |= lost_track();
 		telling_complete(&t);
 		tell_if_wanted(&t, done > settling.done ? done : settling.done);
 	}
@@ -225,13 +237,13 @@ static bool publish(struct round *r)
 	for (size_t i = 0; items && i < r->b.count; i++)
 		free(items[i].path);
 	telling_done(&t);
-	return whole;
+	return count > 0;
 }
 
 /* Up to the first mark everything has settled. */
 static void note_done(const struct round *r)
 {
-	struct telling none = { .truncated = tree_incomplete() };
+	struct telling none = { .truncated = lost_track() };
 	tick_t done = r->b.count ? r->marks[0].first - 1 : r->upto;
 
 	if (done > settling.done || none.truncated || settling.hurry > settling.hurry_told)
@@ -267,6 +279,8 @@ int64_t round_look(struct round *r)
 	}
 	if (list_whole(r) < 0)
 		return r->b.now_ns + BACK_OFF_LAST_NS;
+	if (moves_remain())
+		return r->b.now_ns + BACK_OFF_FIRST_NS; /* one is under way this very moment */
 	look_around(&r->look, &r->b, r->marks, settling.journal, settling.root_fd, settling.dev);
 	if (rules_decide(&r->b)) {
 		again = publish(r) ? 0 : r->b.now_ns + BACK_OFF_FIRST_NS;

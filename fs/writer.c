@@ -17,6 +17,7 @@
 struct process {
 	pid_t pid; /* 0: free */
 	pid_t tid; /* of its last request */
+	pid_t parent;
 	int pidfd; /* -1: there is none, its start time tells */
 	uint64_t start;
 	uint64_t batch; /* in which the rest was asked */
@@ -176,6 +177,7 @@ static bool ask(pid_t tid, struct process *out)
 		return false;
 	}
 	p.tid = tid;
+	p.parent = st.parent;
 	p.start = st.start;
 	p.young = is_young(st.start);
 	memcpy(p.command, st.name, sizeof(p.command) - 1);
@@ -224,7 +226,7 @@ void writer_wrote_back(pid_t pid)
 
 /* ---- for the settler ---- */
 
-size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_PROCESSES])
+size_t writer_list(int64_t since_ns, struct writer_process out[static WRITER_PROCESSES])
 {
 	size_t n = 0;
 
@@ -232,11 +234,13 @@ size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_
 	for (size_t i = 0; i < WRITER_PROCESSES; i++) {
 		struct process *p = &processes[i];
 
-		if (!p->pid || p->last_ns + BEFORE_MARK_NS < since_ns || (p->pidfd >= 0 && pidfd_ended(p->pidfd)))
+		if (!p->pid || p->last_ns + BEFORE_MARK_NS < since_ns)
 			continue;
 		out[n++] = (struct writer_process){
 			.pid = p->pid,
 			.tid = p->tid,
+			.parent = p->parent,
+			.ended = p->pidfd >= 0 && pidfd_ended(p->pidfd),
 			.pidfd = p->pidfd < 0 ? -1 : fcntl(p->pidfd, F_DUPFD_CLOEXEC, 0),
 			.young = p->young,
 			.last_ns = p->last_ns,

@@ -30,6 +30,8 @@ void writer_wrote_back(pid_t pid);
 
 struct writer_process {
 	pid_t pid, tid;	 /* tid: the thread of its last request */
+	pid_t parent;
+	bool ended;
 	int pidfd;	 /* a duplicate, the caller closes; -1: there is none */
 	bool young;	 /* its start was less than 2 s ago at its first write in the batch: a tool */
 	int64_t last_ns; /* CLOCK_MONOTONIC of its last request */
@@ -37,8 +39,8 @@ struct writer_process {
 
 #define WRITER_PROCESSES 256
 
-/* Those that wrote since then and still run; the count. */
-size_t writer_running(int64_t since_ns, struct writer_process out[static WRITER_PROCESSES]);
+/* Those that wrote since then; of ended ones those that are remembered still. The count. */
+size_t writer_list(int64_t since_ns, struct writer_process out[static WRITER_PROCESSES]);
 /* The batch is over: what is known of each process is asked anew at its next write. */
 void writer_next_batch(void);
 /* Its start was less than 2 s ago at its first write in the batch, and it still runs: a batch waits for it. */
