@@ -68,8 +68,9 @@ def test_one_kill(mount):
     assert m.umount() == 0
 
 
+@pytest.mark.stress
 @pytest.mark.time_limit(int(SECONDS) + 300)
-@pytest.mark.parametrize("options", ["", "sole_writer", "threads=1"])
+@pytest.mark.parametrize("options", ["", pytest.param("sole_writer", marks=pytest.mark.long), pytest.param("threads=1", marks=pytest.mark.long)])
 def test_random_operations_under_kills(mount, tree, capsys, options):
     m = mount(options=options)
     plain = tree.dir / "plain"
@@ -83,6 +84,7 @@ def test_random_operations_under_kills(mount, tree, capsys, options):
     alive(m)
 
 
+@pytest.mark.stress
 @pytest.mark.time_limit(int(SECONDS) + 120)
 def test_a_crowd_under_kills(mount, capsys):
     m = mount()
