@@ -205,7 +205,7 @@ static tick_t publish_all(const struct round *r, struct telling *t, struct item 
 		writer_next_batch();
 		hold_sweep(mark_lives, NULL);
 	}
-	return done > settling.done || !t->count ? done : go_on_without(r);
+	return done > settling.done || !(t->count || t->truncated) ? done : go_on_without(r);
 }
 
 /* Not every path that has changed is known: then all may have. */
@@ -228,8 +228,8 @@ static bool publish(struct round *r)
 
 	settling.telling = true;
 	if (whole) {
-		done = publish_all(r, &t, items, &count);
 		t.truncated |= lost_track();
+		done = publish_all(r, &t, items, &count);
 		telling_complete(&t);
 		tell_if_wanted(&t, done > settling.done ? done : settling.done);
 	}
@@ -243,9 +243,12 @@ static bool publish(struct round *r)
 /* Up to the first mark everything has settled. */
 static void note_done(const struct round *r)
 {
-	struct telling none = { .truncated = lost_track() };
+	/* with marks the batch that they become will say it */
+	struct telling none = { .truncated = !r->b.count && lost_track() };
 	tick_t done = r->b.count ? r->marks[0].first - 1 : r->upto;
 
+	if (none.truncated)
+		done = journal_tick(settling.journal);
 	if (done > settling.done || none.truncated || settling.hurry > settling.hurry_told)
 		tell_if_wanted(&none, done > settling.done ? done : settling.done);
 }

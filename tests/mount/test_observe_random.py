@@ -156,7 +156,7 @@ class Told:
             assert by_content.setdefault((kind, content), hash) == hash
 
 
-@pytest.mark.parametrize("processes", [1])
+@pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("part", range(4))
 def test_batches_tell_the_tree(mount, tree, processes, part):
     seed = SEED + part
