@@ -51,7 +51,8 @@ static int check_owner(int fd, const char *path, struct buf *error)
 static int explain(const char *path, int r, struct buf *error)
 {
 	if (r == -ECONNREFUSED || r == -ENOENT) {
-		buf_printf(error, "%s: nobody answers, the mount's daemon is dead; 'hrfs umount --lazy' takes the mount away",
+		buf_printf(error,
+			   "%s: nobody answers, the mount's daemon is dead; 'hrfs umount --lazy' takes the mount away",
 			   path);
 		return -ENOTCONN;
 	}

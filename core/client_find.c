@@ -125,7 +125,8 @@ static bool is_alive(const struct client_mount *m)
 	struct proc_stat st;
 	int fd;
 
-	if (m->keeper_pid > 0 && proc_stat(m->keeper_pid, &st) == 0 && st.state != 'Z' && strcmp(st.name, "hrfs-fs") == 0)
+	if (m->keeper_pid > 0 && proc_stat(m->keeper_pid, &st) == 0 && st.state != 'Z' &&
+	    strcmp(st.name, "hrfs-fs") == 0)
 		return true;
 	fd = socket_connect(m->socket);
 	if (fd >= 0)
@@ -230,7 +231,8 @@ static int by_source(const char *path, struct client_mount *out, struct buf *err
 		return r;
 	}
 	if (!s.best.socket) {
-		buf_printf(error, "%s is in no hrfs mount; make one with 'hrfs mount SRC MNT', or 'hrfs run' in the project",
+		buf_printf(error,
+			   "%s is in no hrfs mount; make one with 'hrfs mount SRC MNT', or 'hrfs run' in the project",
 			   path);
 		return -ENOENT;
 	}

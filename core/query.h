@@ -68,9 +68,9 @@ struct query_file {
 	const char *name;     /* relative to the query's root */
 	enum state_kind kind; /* what it is, or was before it went; STATE_UNKNOWN: `stat` tells */
 	bool exists;
-	bool is_new;  /* made after `since` */
-	tick_t tick;  /* of its last change, 0: not known */
-	bool tried;   /* private to the caller of `stat`: it has been asked */
+	bool is_new;	       /* made after `since` */
+	tick_t tick;	       /* of its last change, 0: not known */
+	bool tried;	       /* private to the caller of `stat`: it has been asked */
 	const struct stat *st; /* NULL: not asked, or it isn't there */
 };
 
@@ -93,8 +93,7 @@ bool query_has_generators(const struct query *q);
 /* may anything below this directory be generated? (for pruning a walk) */
 bool query_may_hold(const struct query *q, const char *dir);
 /* the file's value in `files`: an object, or with one field a plain value. 0 or -ENOMEM */
-int query_put_file(const struct query *q, struct query_file *f, const struct query_source *source,
-		   struct buf *out);
+int query_put_file(const struct query *q, struct query_file *f, const struct query_source *source, struct buf *out);
 
 /* the n-th field's or term's name, NULL at the end: for list-capabilities */
 const char *query_field_name(size_t n);

@@ -76,11 +76,11 @@ static int put_int(struct query_file *f, struct buf *out, int64_t n)
 	return f->st ? protocol_put_integer(out, n) : put_null(out);
 }
 
-#define INTEGER(field, value)                                                                                          \
-	static int put_##field(struct query_file *f, const struct query_source *source, struct buf *out)              \
-	{                                                                                                              \
-		need_stat(f, source);                                                                                  \
-		return put_int(f, out, f->st ? (int64_t)(f->st->value) : 0);                                           \
+#define INTEGER(field, value)                                                                            \
+	static int put_##field(struct query_file *f, const struct query_source *source, struct buf *out) \
+	{                                                                                                \
+		need_stat(f, source);                                                                    \
+		return put_int(f, out, f->st ? (int64_t)(f->st->value) : 0);                             \
 	}
 
 INTEGER(size, st_size)
@@ -101,27 +101,30 @@ static int put_time(struct query_file *f, struct buf *out, const struct timespec
 	return protocol_put_integer(out, t->tv_sec * per_second + t->tv_nsec / (1000000000 / per_second));
 }
 
-#define TIME(field, member, per_second)                                                                                \
-	static int put_##field(struct query_file *f, const struct query_source *source, struct buf *out)              \
-	{                                                                                                              \
-		need_stat(f, source);                                                                                  \
-		return put_time(f, out, f->st ? &f->st->member : NULL, per_second);                                    \
+#define TIME(field, member, per_second)                                                                  \
+	static int put_##field(struct query_file *f, const struct query_source *source, struct buf *out) \
+	{                                                                                                \
+		need_stat(f, source);                                                                    \
+		return put_time(f, out, f->st ? &f->st->member : NULL, per_second);                      \
 	}
-#define TIMES(letter)                                                                                                  \
-	TIME(letter##time, st_##letter##tim, 1)                                                                       \
-	TIME(letter##time_ms, st_##letter##tim, 1000)                                                                 \
-	TIME(letter##time_us, st_##letter##tim, 1000000)                                                              \
-	TIME(letter##time_ns, st_##letter##tim, 1000000000)                                                           \
+#define TIMES(letter)                                       \
+	TIME(letter##time, st_##letter##tim, 1)             \
+	TIME(letter##time_ms, st_##letter##tim, 1000)       \
+	TIME(letter##time_us, st_##letter##tim, 1000000)    \
+	TIME(letter##time_ns, st_##letter##tim, 1000000000) \
 	TIME(letter##time_f, st_##letter##tim, 0)
 
 TIMES(a)
 TIMES(c)
 TIMES(m)
 
-#define TIME_FIELDS(letter)                                                                                            \
-	{ #letter "time", true, put_##letter##time }, { #letter "time_f", true, put_##letter##time_f },               \
-		{ #letter "time_ms", true, put_##letter##time_ms }, { #letter "time_ns", true, put_##letter##time_ns }, \
-		{ #letter "time_us", true, put_##letter##time_us }
+#define TIME_FIELDS(letter)                                                                             \
+	{ #letter "time", true, put_##letter##time }, { #letter "time_f", true, put_##letter##time_f }, \
+		{ #letter "time_ms", true, put_##letter##time_ms },                                     \
+		{ #letter "time_ns", true, put_##letter##time_ns },                                     \
+	{                                                                                               \
+#letter "time_us", true, put_##letter##time_us                                          \
+	}
 
 static const struct query_field fields[] = {
 	TIME_FIELDS(a),

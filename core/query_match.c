@@ -104,8 +104,8 @@ static bool match_suffix(const struct query_term *t, const char *name)
 
 static bool match_pattern(const struct query_term *t, const struct query_file *f)
 {
-	unsigned flags = (t->dotfiles ? 0 : WILD_PERIOD) | (t->noescape ? WILD_NOESCAPE : 0) |
-			 (t->casefold ? WILD_CASEFOLD : 0);
+	unsigned flags =
+		(t->dotfiles ? 0 : WILD_PERIOD) | (t->noescape ? WILD_NOESCAPE : 0) | (t->casefold ? WILD_CASEFOLD : 0);
 
 	if (t->wholename)
 		return wildmatch(t->words.items[0], f->name, flags | WILD_PATH);

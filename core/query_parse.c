@@ -109,7 +109,8 @@ static int add_path(struct query_parser *p, const json_t *value, struct query_pa
 	const json_t *depth = json_object_get(value, "depth");
 
 	if (!path || (json_is_object(value) && !json_is_integer(depth)))
-		return query_say(p, "'path' must be an array of strings, or of objects with 'path' and an integer 'depth'");
+		return query_say(
+			p, "'path' must be an array of strings, or of objects with 'path' and an integer 'depth'");
 	if (++p->words > QUERY_WORDS_MAX)
 		return query_say(p, "more than %d words in all lists", QUERY_WORDS_MAX);
 	out->path = trimmed(path);
@@ -330,7 +331,8 @@ static int sort_patterns(const json_t *args, size_t first, json_t *included, jso
 		if (strcmp(arg, "--") == 0)
 			break;
 		if (strcmp(arg, "-p") == 0 || strcmp(arg, "-P") == 0) {
-			buf_puts(error, "failed to parse query: regular expressions are not offered, patterns are (*.c)");
+			buf_puts(error,
+				 "failed to parse query: regular expressions are not offered, patterns are (*.c)");
 			return -EINVAL;
 		}
 		if (strcmp(arg, "-X") == 0 || strcmp(arg, "-I") == 0) {

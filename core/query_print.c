@@ -78,8 +78,8 @@ static json_t *paths_to_json(const struct query *q)
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < q->path_count; i++) {
-		json_array_append_new(list, json_pack("{s:s,s:I}", "path", q->paths[i].path, "depth",
-						      (json_int_t)q->paths[i].depth));
+		json_array_append_new(
+			list, json_pack("{s:s,s:I}", "path", q->paths[i].path, "depth", (json_int_t)q->paths[i].depth));
 	}
 	return list;
 }

@@ -33,8 +33,8 @@ struct query_term {
 	int64_t operand;
 	enum query_clock_field clock_field;
 	struct query_since since;
-	struct strv words;	   /* names, suffixes (both in lower case where case doesn't matter), pattern, directory */
-	struct map set;		   /* of the words, where there are many; values are not used */
+	struct strv words; /* names, suffixes (both in lower case where case doesn't matter), pattern, directory */
+	struct map set;	   /* of the words, where there are many; values are not used */
 	struct query_term **below; /* of not, allof, anyof */
 	size_t count;
 };

@@ -184,7 +184,8 @@ static int parse_compare(struct query_parser *p, const json_t *value, const char
 	const json_t *operand = json_array_get(value, 2);
 
 	if (json_array_size(value) != 3 || op < 0 || !json_is_integer(operand))
-		return query_say(p, "must use [\"%s\", \"eq\", \"ne\", \"gt\", \"ge\", \"lt\" or \"le\", integer]", what);
+		return query_say(p, "must use [\"%s\", \"eq\", \"ne\", \"gt\", \"ge\", \"lt\" or \"le\", integer]",
+				 what);
 	t->compare = (enum query_compare)op;
 	t->operand = json_integer_value(operand);
 	return 0;
@@ -265,14 +266,14 @@ static const struct form {
 	int (*parse)(struct query_parser *p, const json_t *value, const char *name, unsigned depth,
 		     struct query_term *t);
 } forms[] = {
-	{ "allof", QUERY_ALLOF, parse_list },	  { "anyof", QUERY_ANYOF, parse_list },
-	{ "dirname", QUERY_DIRNAME, parse_dirname }, { "empty", QUERY_EMPTY, parse_plain },
-	{ "exists", QUERY_EXISTS, parse_plain },  { "false", QUERY_FALSE, parse_plain },
+	{ "allof", QUERY_ALLOF, parse_list },	      { "anyof", QUERY_ANYOF, parse_list },
+	{ "dirname", QUERY_DIRNAME, parse_dirname },  { "empty", QUERY_EMPTY, parse_plain },
+	{ "exists", QUERY_EXISTS, parse_plain },      { "false", QUERY_FALSE, parse_plain },
 	{ "idirname", QUERY_DIRNAME, parse_dirname }, { "imatch", QUERY_MATCH, parse_match },
-	{ "iname", QUERY_NAME, parse_name },	  { "match", QUERY_MATCH, parse_match },
-	{ "name", QUERY_NAME, parse_name },	  { "not", QUERY_NOT, parse_not },
-	{ "since", QUERY_SINCE, parse_since },	  { "size", QUERY_SIZE, parse_size },
-	{ "suffix", QUERY_SUFFIX, parse_suffix }, { "true", QUERY_TRUE, parse_plain },
+	{ "iname", QUERY_NAME, parse_name },	      { "match", QUERY_MATCH, parse_match },
+	{ "name", QUERY_NAME, parse_name },	      { "not", QUERY_NOT, parse_not },
+	{ "since", QUERY_SINCE, parse_since },	      { "size", QUERY_SIZE, parse_size },
+	{ "suffix", QUERY_SUFFIX, parse_suffix },     { "true", QUERY_TRUE, parse_plain },
 	{ "type", QUERY_TYPE, parse_type },
 };
 

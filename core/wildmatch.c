@@ -88,7 +88,8 @@ static bool match_name(struct span pattern, struct span text, unsigned flags)
 	const char *p = pattern.start, *t = text.start;
 	const char *star = NULL, *star_text = NULL;
 
-	if ((flags & WILD_PERIOD) && t < text.end && *t == '.' && (p >= pattern.end || *p == '*' || *p == '?' || *p == '['))
+	if ((flags & WILD_PERIOD) && t < text.end && *t == '.' &&
+	    (p >= pattern.end || *p == '*' || *p == '?' || *p == '['))
 		return false;
 	while (t < text.end) {
 		if (p < pattern.end && *p == '*') {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT_MS 5	/* how often is looked at what nothing announces: what has settled without a batch */
+#define WAIT_MS 5	 /* how often is looked at what nothing announces: what has settled without a batch */
 #define SLOW_WAIT_MS 100 /* and at what is rare */
 #define LAST_WORDS_MS 1000
 
@@ -55,10 +55,12 @@ void server_say(enum log_level level, const char *format, ...)
 	if (r < 0)
 		return;
 	log_write(level, "%s", text.data);
-	TAILQ_FOREACH(c, &server.connections, link) {
+	TAILQ_FOREACH(c, &server.connections, link)
+	{
 		if (c->log_level >= (int)level)
-			connection_push_object(c, json_pack("{s:s,s:b,s:s,s:o}", "version", WATCHMAN_VERSION, "unilateral",
-							    1, "level", names[level], "log", json_bytes(text.data)));
+			connection_push_object(c,
+					       json_pack("{s:s,s:b,s:s,s:o}", "version", WATCHMAN_VERSION, "unilateral",
+							 1, "level", names[level], "log", json_bytes(text.data)));
 	}
 }
 
@@ -158,7 +160,7 @@ static void on_last_words(uv_timer_t *t)
 	struct connection *c;
 
 	TAILQ_FOREACH(c, &server.connections, link)
-		connection_close(c, "the mount ends");
+	connection_close(c, "the mount ends");
 	server_look_again();
 }
 
@@ -171,7 +173,8 @@ static void stop_step(void)
 		uv_close((uv_handle_t *)&server.listener, NULL);
 		uv_timer_start(&server.timer, on_last_words, LAST_WORDS_MS, 10);
 	}
-	TAILQ_FOREACH(c, &server.connections, link) {
+	TAILQ_FOREACH(c, &server.connections, link)
+	{
 		if (connection_unsent(c) == 0 && !c->job_runs)
 			connection_close(c, "the mount ends");
 	}

@@ -19,7 +19,7 @@ struct server_options {
 	pid_t keeper_pid;
 	struct journal *journal;
 	void (*status)(void *json_object); /* adds what the mount knows of itself to hrfs-status (a json_t *) */
-	void (*detach)(void); /* hrfs-detach: the keeper is to unmount lazily */
+	void (*detach)(void);		   /* hrfs-detach: the keeper is to unmount lazily */
 };
 
 /*

@@ -13,7 +13,7 @@ static void finish(struct request *r, json_t *o)
 /* ---- capabilities ---- */
 
 static const char *const abilities[] = {
-	"clock-sync-timeout", "dedup_results", "glob_generator",	 "relative_root",
+	"clock-sync-timeout", "dedup_results", "glob_generator",       "relative_root",
 	"suffix-set",	      "wildmatch",     "wildmatch-multislash",
 };
 
@@ -96,15 +96,17 @@ void cmd_version(struct request *r)
 	if (check(optional, found, NULL) < 0 || check(required, found, &missing) < 0) {
 		json_decref(o);
 		json_decref(found);
-		answer_error(r->answer, "failed to validate command: \"required\" and \"optional\" must be arrays of strings");
+		answer_error(r->answer,
+			     "failed to validate command: \"required\" and \"optional\" must be arrays of strings");
 		request_free(r);
 		return;
 	}
 	if (json_array_size(required) || json_array_size(optional))
 		json_object_set(o, "capabilities", found);
 	if (missing.len)
-		json_object_set_new(o, "error", json_sprintf("client required capabilities [%s] not supported by this server",
-							     missing.data));
+		json_object_set_new(
+			o, "error",
+			json_sprintf("client required capabilities [%s] not supported by this server", missing.data));
 	json_decref(found);
 	finish(r, o);
 }

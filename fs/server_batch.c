@@ -176,7 +176,8 @@ size_t batches_after(tick_t tick, struct kept_batch **out, size_t max, bool *com
 	size_t n = 0;
 
 	*complete = tick >= oldest;
-	STAILQ_FOREACH(b, &ring, link) {
+	STAILQ_FOREACH(b, &ring, link)
+	{
 		if (n == max)
 			break;
 		if (b->batch.to <= tick)
@@ -193,7 +194,8 @@ bool batches_tick_at(int64_t time_ms, tick_t *out)
 
 	if (oldest == 0 && time_ms <= server.o.start_time * 1000)
 		return false;
-	STAILQ_FOREACH(b, &ring, link) {
+	STAILQ_FOREACH(b, &ring, link)
+	{
 		if (b->batch.time_ms < time_ms)
 			continue;
 		if (b == STAILQ_FIRST(&ring) && oldest)

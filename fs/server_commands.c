@@ -80,13 +80,15 @@ static void run(struct request *r, int result)
 	if (result < 0) {
 		const char *path = json_string_value(json_array_get(r->args, 1));
 
-		answer_error(r->answer, "RootResolveError: unable to resolve root %s: directory %s is not watched", path,
-			     path);
+		answer_error(r->answer, "RootResolveError: unable to resolve root %s: directory %s is not watched",
+			     path, path);
 		request_free(r);
 	} else if (c) {
 		c->run(r);
 	} else if (!supervisor_takes(r)) {
-		answer_error(r->answer, "no supervisor is running for this mount: start one with hrfs run, or hrfs mount SRC -- COMMAND");
+		answer_error(
+			r->answer,
+			"no supervisor is running for this mount: start one with hrfs run, or hrfs mount SRC -- COMMAND");
 		request_free(r);
 	}
 }
@@ -102,7 +104,8 @@ static bool is_known_and_allowed(struct request *r, const struct command *c)
 	}
 	if (r->connection->trusted || reads)
 		return true;
-	answer_error(r->answer, "%.100s: only the mount's owner (user %u) and root may do this", r->name, server.o.owner);
+	answer_error(r->answer, "%.100s: only the mount's owner (user %u) and root may do this", r->name,
+		     server.o.owner);
 	return false;
 }
 
@@ -139,7 +142,9 @@ void request_take(struct connection *c, json_t *args)
 		root_resolve(r, path, run);
 		return;
 	}
-	answer_error(r->answer, "failed to validate command: the second element of %.100s must be the root, an absolute path", r->name);
+	answer_error(r->answer,
+		     "failed to validate command: the second element of %.100s must be the root, an absolute path",
+		     r->name);
 	request_free(r);
 }
 

@@ -94,7 +94,8 @@ bool connections_check_ends(void)
 	struct connection *c;
 	bool some = false;
 
-	TAILQ_FOREACH(c, &server.connections, link) {
+	TAILQ_FOREACH(c, &server.connections, link)
+	{
 		if (!c->ended || *c->doomed)
 			continue;
 		if (is_gone(c))
@@ -215,7 +216,8 @@ static unsigned connections_of(uid_t uid)
 	struct connection *c;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(c, &server.connections, link) {
+	TAILQ_FOREACH(c, &server.connections, link)
+	{
 		if (c->peer.uid == uid)
 			n++;
 	}

@@ -137,9 +137,7 @@ int files_list_put_change(struct files *f, const struct change *c, struct buf *o
 
 int files_list_put_found(struct files *f, const char *path, enum state_kind kind, struct buf *out)
 {
-	struct query_file file = {
-		.name = files_list_name(f, path), .kind = kind, .exists = true, .is_new = f->fresh
-	};
+	struct query_file file = { .name = files_list_name(f, path), .kind = kind, .exists = true, .is_new = f->fresh };
 
 	return file.name ? put(f, &file, out) : 0;
 }

@@ -64,9 +64,9 @@ static json_t *outcome(struct flush *f)
 
 	for (size_t i = 0; i < f->count; i++) {
 		struct flushed *e = &f->subscriptions[i];
-		json_t *list = is_dropping(e->subscription)		   ? dropped :
-			       e->subscription->pushed != e->pushed ? synced :
-									     not_needed;
+		json_t *list = is_dropping(e->subscription)	      ? dropped
+			       : e->subscription->pushed != e->pushed ? synced
+								      : not_needed;
 
 		json_array_append_new(list, json_string(e->subscription->name));
 	}
@@ -100,7 +100,8 @@ static const char *choose(struct flush *f, const json_t *list)
 	struct subscription *s;
 
 	if (!list) {
-		TAILQ_FOREACH(s, &server.subscriptions, link) {
+		TAILQ_FOREACH(s, &server.subscriptions, link)
+		{
 			if (s->connection == c && strcmp(s->root, f->request->root) == 0)
 				add(f, s);
 		}

@@ -90,7 +90,8 @@ static void ask_for_more(struct connection *c)
 {
 	struct answer *a;
 
-	TAILQ_FOREACH(a, &c->answers, link) {
+	TAILQ_FOREACH(a, &c->answers, link)
+	{
 		if (a->more) {
 			a->more(a);
 			return;
@@ -121,7 +122,7 @@ size_t connection_unsent(const struct connection *c)
 	const struct answer *a;
 
 	TAILQ_FOREACH(a, &c->answers, link)
-		bytes += a->text.len;
+	bytes += a->text.len;
 	return bytes;
 }
 
@@ -238,8 +239,9 @@ void connection_push(struct connection *c, const char *text, size_t len)
 	unsent = connection_unsent(c);
 	if (unsent > UNSENT_MAX) {
 		connection_close(c, "");
-		server_say(LOG_WARN, "event=subscriber_closed pid=%d uid=%u unsent_bytes=%zu "
-				     "reason=\"it does not read what it has subscribed to\"",
+		server_say(LOG_WARN,
+			   "event=subscriber_closed pid=%d uid=%u unsent_bytes=%zu "
+			   "reason=\"it does not read what it has subscribed to\"",
 			   c->peer.pid, c->peer.uid, unsent);
 		return;
 	}

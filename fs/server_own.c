@@ -31,8 +31,8 @@ static json_t *journal_status(void)
 	struct journal_stats stats;
 
 	journal_stats(server.o.journal, &stats);
-	return json_pack("{s:I,s:I,s:I,s:I}", "paths", (json_int_t)stats.paths, "states", (json_int_t)stats.states, "marks",
-			 (json_int_t)stats.marks, "bytes", (json_int_t)stats.bytes);
+	return json_pack("{s:I,s:I,s:I,s:I}", "paths", (json_int_t)stats.paths, "states", (json_int_t)stats.states,
+			 "marks", (json_int_t)stats.marks, "bytes", (json_int_t)stats.bytes);
 }
 
 void cmd_status(struct request *r)

@@ -20,8 +20,8 @@
 #define CONNECTIONS_MAX 512
 #define CONNECTIONS_OF_USER_MAX 64
 #define SUBSCRIPTIONS_MAX 256
-#define STATES_MAX 64		       /* of one connection */
-#define PENDING_MAX 64		       /* requests of one connection that are not answered yet */
+#define STATES_MAX 64			/* of one connection */
+#define PENDING_MAX 64			/* requests of one connection that are not answered yet */
 #define UNSENT_MAX (16UL * 1024 * 1024) /* of one connection */
 
 struct connection;
@@ -98,15 +98,15 @@ struct connection {
 	uv_write_t write;
 	struct buf sending; /* by `write` */
 	struct ucred peer;
-	bool trusted;	    /* the mount's owner, or root */
+	bool trusted; /* the mount's owner, or root */
 	struct protocol in;
 	bool resuming;	    /* taking requests just now */
 	bool paused, ended; /* not reading for the moment; never again: its end has been seen */
 	bool writing;
-	bool inside;	    /* what has gone out ends inside an object: nothing else may come between */
-	char doomed[96];    /* why it is about to be closed; "" while it lives */
+	bool inside;	 /* what has gone out ends inside an object: nothing else may come between */
+	char doomed[96]; /* why it is about to be closed; "" while it lives */
 	bool closing;
-	unsigned refs;	    /* freed when the last is gone */
+	unsigned refs; /* freed when the last is gone */
 	TAILQ_HEAD(, answer) answers;
 	unsigned pending;
 	struct buf pushes; /* whole objects that nobody asked for */
@@ -151,13 +151,13 @@ struct request {
 	struct answer *answer;
 	json_t *args; /* as received, from the command's name on; owned */
 	const char *name;
-	char *root;	 /* the mountpoint, or a path in it; owned */
+	char *root;	  /* the mountpoint, or a path in it; owned */
 	const char *path; /* of the root in the mount, "" for the mountpoint; points into root */
-	tick_t tick;	 /* everything that had returned before the question has a tick <= this */
+	tick_t tick;	  /* everything that had returned before the question has a tick <= this */
 };
 
 typedef void command_fn(struct request *r);
-#define COMMAND_ROOT 1 /* its first argument is a root */
+#define COMMAND_ROOT 1	/* its first argument is a root */
 #define COMMAND_READS 2 /* others than the owner and root may ask */
 
 /* takes args over */
@@ -180,9 +180,9 @@ int request_time_out(struct request *r, const json_t *options, int64_t *out);
 struct waiter {
 	TAILQ_ENTRY(waiter) link;
 	tick_t tick;
-	int64_t deadline_ms;		  /* of server_now_ms(); -1: none */
-	struct connection *connection;	  /* whose pushes have to be under way too; may be NULL */
-	bool (*ready)(struct waiter *w);  /* more to wait for; may be NULL */
+	int64_t deadline_ms;			      /* of server_now_ms(); -1: none */
+	struct connection *connection;		      /* whose pushes have to be under way too; may be NULL */
+	bool (*ready)(struct waiter *w);	      /* more to wait for; may be NULL */
 	void (*done)(struct waiter *w, bool in_time); /* w is off the list and the callee's */
 };
 
@@ -279,15 +279,15 @@ struct file_job {
 	struct call call;
 	struct work work;
 	struct connection *connection;
-	struct answer *answer; /* NULL: the client is gone, or it goes to `done` only */
-	struct query *query;   /* owned, unless a subscription's */
+	struct answer *answer;		   /* NULL: the client is gone, or it goes to `done` only */
+	struct query *query;		   /* owned, unless a subscription's */
 	struct subscription *subscription; /* referenced */
-	char *root;	       /* what names are relative to; owned */
-	struct buf head;       /* of the object, up to where the clock comes */
+	char *root;			   /* what names are relative to; owned */
+	struct buf head;		   /* of the object, up to where the clock comes */
 	tick_t since, now;
-	bool fresh;	       /* no `since` that the journal knows */
-	bool compare;	       /* what has not settled is to be compared first */
-	bool skip_empty;       /* with nothing to tell, tell nothing */
+	bool fresh;			  /* no `since` that the journal knows */
+	bool compare;			  /* what has not settled is to be compared first */
+	bool skip_empty;		  /* with nothing to tell, tell nothing */
 	void (*done)(struct file_job *j); /* on the loop, before it is freed; may be NULL */
 	/* shared with whoever makes it, under lock: */
 	pthread_mutex_t lock;
@@ -320,11 +320,11 @@ struct subscription {
 	struct query *query;
 	struct strv defer, drop;
 	bool defer_vcs, batches, raw;
-	tick_t tick, start;	       /* everything up to tick has been told; changes up to start are not wanted */
-	bool busy;		       /* something is being evaluated for it */
-	bool coalesce;		       /* held back: what is told next is the difference to `tick` */
-	bool flushing;		       /* held back by nothing */
-	unsigned pushed;	       /* objects, for flush-subscriptions */
+	tick_t tick, start; /* everything up to tick has been told; changes up to start are not wanted */
+	bool busy;	    /* something is being evaluated for it */
+	bool coalesce;	    /* held back: what is told next is the difference to `tick` */
+	bool flushing;	    /* held back by nothing */
+	unsigned pushed;    /* objects, for flush-subscriptions */
 	bool raw_busy;
 	struct buf raw_paths; /* NUL-terminated one after the other, waiting for raw_busy */
 	size_t raw_dropped;
@@ -364,10 +364,10 @@ void supervisor_gone(struct connection *c);
 command_fn cmd_version, cmd_list_capabilities, cmd_get_sockname, cmd_get_pid, cmd_watch, cmd_watch_project,
 	cmd_watch_list, cmd_watch_del, cmd_clock, cmd_log_level, cmd_get_config; /* server_basic.c */
 command_fn cmd_query, cmd_since, cmd_find;					 /* server_query.c */
-command_fn cmd_subscribe, cmd_unsubscribe, cmd_flush;				 /* server_subscribe.c, server_flush.c */
-command_fn cmd_state_enter, cmd_state_leave;					 /* server_state.c */
-command_fn cmd_status, cmd_settle, cmd_history, cmd_state, cmd_detach;		 /* server_own.c */
-command_fn cmd_register, cmd_reply, cmd_job_add, cmd_job_remove;		 /* server_supervisor.c */
+command_fn cmd_subscribe, cmd_unsubscribe, cmd_flush;		       /* server_subscribe.c, server_flush.c */
+command_fn cmd_state_enter, cmd_state_leave;			       /* server_state.c */
+command_fn cmd_status, cmd_settle, cmd_history, cmd_state, cmd_detach; /* server_own.c */
+command_fn cmd_register, cmd_reply, cmd_job_add, cmd_job_remove;       /* server_supervisor.c */
 /* hrfs-wait without a supervisor */
 void settle_for_wait(struct request *r);
 /* the n-th command's name, NULL at the end */

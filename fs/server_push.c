@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define BATCHES_AT_ONCE 64
-#define CHANGES_AT_ONCE 256		    /* more are not looked at on the loop */
+#define CHANGES_AT_ONCE 256		/* more are not looked at on the loop */
 #define WALKED_MAX (64UL * 1024 * 1024) /* text of a whole tree, for whom the journal doesn't reach back */
 
 struct pushing {
@@ -92,7 +92,8 @@ bool push_is_held(void)
 {
 	struct subscription *s;
 
-	TAILQ_FOREACH(s, &server.subscriptions, link) {
+	TAILQ_FOREACH(s, &server.subscriptions, link)
+	{
 		if (s->coalesce && s->defer_vcs)
 			return true;
 	}
@@ -106,9 +107,10 @@ static int put_head(struct pushing *p, tick_t since, tick_t now, bool fresh)
 	char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
 	int r = subscription_put_head(p->subscription, &p->text);
 
-	return r < 0 ? r : buf_printf(&p->text,
-				      "\"clock\":\"%s\",\"since\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":false,",
-				      server_clock(now, to), server_clock(since, from), fresh ? "true" : "false");
+	return r < 0 ? r
+		     : buf_printf(&p->text,
+				  "\"clock\":\"%s\",\"since\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":false,",
+				  server_clock(now, to), server_clock(since, from), fresh ? "true" : "false");
 }
 
 struct putting { /* one list of values */
@@ -202,10 +204,12 @@ static int put_gap(struct pushing *p)
 	int r = put_head(p, p->from, to, false);
 
 	p->objects++;
-	return r < 0 ? r : buf_printf(&p->text,
-				      "\"hrfs-batch\":{\"from\":%lu,\"to\":%lu,\"clock\":\"%s\",\"time_ms\":0,\"settle_ms\":0,"
-				      "\"truncated\":true,\"suppressed\":false,\"changes\":[]},\"files\":[]}\n",
-				      p->from, to, server_clock(to, clock));
+	return r < 0 ? r
+		     : buf_printf(
+			       &p->text,
+			       "\"hrfs-batch\":{\"from\":%lu,\"to\":%lu,\"clock\":\"%s\",\"time_ms\":0,\"settle_ms\":0,"
+			       "\"truncated\":true,\"suppressed\":false,\"changes\":[]},\"files\":[]}\n",
+			       p->from, to, server_clock(to, clock));
 }
 
 static int put_fresh(struct pushing *p)
@@ -386,5 +390,5 @@ void push_all(void)
 	struct subscription *s;
 
 	TAILQ_FOREACH(s, &server.subscriptions, link)
-		push_to(s);
+	push_to(s);
 }

@@ -63,7 +63,8 @@ static int put_notice(struct subscription *s, const struct buf *paths, size_t lo
 	int r = subscription_put_head(s, out);
 
 	if (r == 0)
-		r = buf_printf(out, "\"clock\":\"%s\",\"is_fresh_instance\":false,\"hrfs-exact\":false,\"hrfs-raw\":true,",
+		r = buf_printf(out,
+			       "\"clock\":\"%s\",\"is_fresh_instance\":false,\"hrfs-exact\":false,\"hrfs-raw\":true,",
 			       server_clock(server_tick(), clock));
 	if (r == 0 && lost)
 		r = buf_printf(out, "\"hrfs-dropped\":%zu,", lost);
@@ -167,7 +168,8 @@ void raw_take(void)
 	dropped = 0;
 	pthread_mutex_unlock(&lock);
 	if (paths.len || lost) {
-		TAILQ_FOREACH(s, &server.subscriptions, link) {
+		TAILQ_FOREACH(s, &server.subscriptions, link)
+		{
 			if (s->raw)
 				tell(s, &paths, lost);
 		}

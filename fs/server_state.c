@@ -18,7 +18,8 @@ static struct state_held *find(const char *name)
 {
 	struct state_held *s;
 
-	TAILQ_FOREACH(s, &states, link) {
+	TAILQ_FOREACH(s, &states, link)
+	{
 		if (strcmp(s->name, name) == 0)
 			return s;
 	}
@@ -49,7 +50,8 @@ static void broadcast(const struct state_held *state, const char *key, bool aban
 	char clock[CLOCK_TEXT_SIZE];
 	struct subscription *s;
 
-	TAILQ_FOREACH(s, &server.subscriptions, link) {
+	TAILQ_FOREACH(s, &server.subscriptions, link)
+	{
 		json_t *o = json_pack("{s:s,s:b,s:s,s:o,s:s,s:s}", "version", WATCHMAN_VERSION, "unilateral", 1,
 				      "subscription", s->name, "root", json_bytes(s->root), "clock",
 				      server_clock(server_tick(), clock), key, state->name);
@@ -104,7 +106,8 @@ void states_of_connection_end(struct connection *c)
 {
 	struct state_held *s;
 
-	TAILQ_FOREACH(s, &states, link) {
+	TAILQ_FOREACH(s, &states, link)
+	{
 		if (s->connection == c) {
 			s->abandoned = true;
 			leave(s);
@@ -186,7 +189,8 @@ void cmd_state_leave(struct request *r)
 		return;
 	s = find(name);
 	if (!s || s->connection != r->connection) {
-		answer_error(r->answer, s ? "state %.100s was not asserted by this session" : "state %.100s is not asserted",
+		answer_error(r->answer,
+			     s ? "state %.100s was not asserted by this session" : "state %.100s is not asserted",
 			     name);
 		request_free(r);
 		return;

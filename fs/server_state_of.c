@@ -70,7 +70,8 @@ static void asked(struct work *w)
 
 	if (r->answer) {
 		r->answer->abandon = NULL;
-		answer_object(r->answer, json_pack("{s:o,s:b}", "state", state_to_json(&a->state), "touched", a->touched));
+		answer_object(r->answer,
+			      json_pack("{s:o,s:b}", "state", state_to_json(&a->state), "touched", a->touched));
 	}
 	request_free(r);
 	free(a->path);

@@ -40,7 +40,8 @@ struct subscription *subscription_find(struct connection *c, const char *name)
 {
 	struct subscription *s;
 
-	TAILQ_FOREACH(s, &server.subscriptions, link) {
+	TAILQ_FOREACH(s, &server.subscriptions, link)
+	{
 		if (s->connection == c && strcmp(s->name, name) == 0)
 			return s;
 	}
@@ -236,7 +237,8 @@ void cmd_subscribe(struct request *r)
 	struct query *q;
 
 	if (json_array_size(r->args) != 4 || !name) {
-		fail(r, name ? "wrong number of arguments for subscribe" : "expected 2nd parameter to be subscription name");
+		fail(r, name ? "wrong number of arguments for subscribe"
+			     : "expected 2nd parameter to be subscription name");
 		return;
 	}
 	if (server.subscription_count >= SUBSCRIPTIONS_MAX) {

@@ -65,8 +65,8 @@ static void asker_gone(struct answer *a)
 	struct forward *f = a->maker;
 
 	if (registered)
-		connection_push_object(registered, json_pack("{s:s,s:b,s:I}", "version", WATCHMAN_VERSION, "unilateral", 1,
-							     "hrfs-cancelled", (json_int_t)f->id));
+		connection_push_object(registered, json_pack("{s:s,s:b,s:I}", "version", WATCHMAN_VERSION, "unilateral",
+							     1, "hrfs-cancelled", (json_int_t)f->id));
 	forget(f);
 }
 
@@ -83,10 +83,10 @@ static void forward(struct request *r)
 	TAILQ_INSERT_TAIL(&forwards, f, link);
 	r->answer->maker = f;
 	r->answer->abandon = asker_gone;
-	connection_push_object(registered,
-			       json_pack("{s:s,s:b,s:I,s:O,s:I,s:I}", "version", WATCHMAN_VERSION, "unilateral", 1,
-					 "hrfs-request", (json_int_t)f->id, "command", r->args, "uid",
-					 (json_int_t)r->connection->peer.uid, "pid", (json_int_t)r->connection->peer.pid));
+	connection_push_object(registered, json_pack("{s:s,s:b,s:I,s:O,s:I,s:I}", "version", WATCHMAN_VERSION,
+						     "unilateral", 1, "hrfs-request", (json_int_t)f->id, "command",
+						     r->args, "uid", (json_int_t)r->connection->peer.uid, "pid",
+						     (json_int_t)r->connection->peer.pid));
 }
 
 bool supervisor_takes(struct request *r)
@@ -105,7 +105,8 @@ static struct forward *find(json_int_t id)
 {
 	struct forward *f;
 
-	TAILQ_FOREACH(f, &forwards, link) {
+	TAILQ_FOREACH(f, &forwards, link)
+	{
 		if ((json_int_t)f->id == id)
 			return f;
 	}

@@ -23,7 +23,8 @@ static bool all_told(struct connection *c)
 {
 	struct subscription *s;
 
-	TAILQ_FOREACH(s, &server.subscriptions, link) {
+	TAILQ_FOREACH(s, &server.subscriptions, link)
+	{
 		if (s->connection == c && !subscription_is_up_to_date(s))
 			return false;
 	}

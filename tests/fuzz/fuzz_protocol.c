@@ -89,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole = read_in_pieces(data + 1, size - 1, size);
 	pieces = read_in_pieces(data + 1, size - 1, 1 + data[0] % 16);
 	MUST(json_equal(whole, pieces));
-	json_array_foreach (whole, i, request) {
+	json_array_foreach(whole, i, request)
+	{
 		if (json_is_array(request))
 			write_and_read(request);
 	}

@@ -32,11 +32,9 @@ static const struct query_source source = {
 
 static struct query_file file(size_t n)
 {
-	return (struct query_file){ .name = names[n],
-				    .kind = (enum state_kind)(n % 6),
-				    .exists = n % 2,
-				    .is_new = n % 3 == 0,
-				    .tick = n };
+	return (struct query_file){
+		.name = names[n], .kind = (enum state_kind)(n % 6), .exists = n % 2, .is_new = n % 3 == 0, .tick = n
+	};
 }
 
 static bool chooses(const struct query *q, size_t n)

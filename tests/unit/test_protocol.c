@@ -74,8 +74,9 @@ static void test_half_line_is_kept(void **state)
 
 static void test_what_is_no_request(void **state)
 {
-	static const char *const lines[] = { "{}", "[]", "[1]", "1", "null", "\"clock\"", "[\"a\"", "[\"a\"]x", "nonsense",
-					     "[\"\xff\"]", "[\"\\u0000\"]" };
+	static const char *const lines[] = { "{}",	 "[]",	       "[1]",	       "1",
+					     "null",	 "\"clock\"",  "[\"a\"",       "[\"a\"]x",
+					     "nonsense", "[\"\xff\"]", "[\"\\u0000\"]" };
 	struct protocol p = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -148,7 +149,7 @@ static void test_strings(void **state)
 		{ "caf\xe9", "caf\xef\xbf\xbd", false },
 		{ "\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd", false },
 		{ "\xc3", "\xef\xbf\xbd", false },
-		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", false },		  /* overlong */
+		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", false },		   /* overlong */
 		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", false }, /* a surrogate */
 		{ "\xf5\x80\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", false },
 	};
@@ -210,10 +211,14 @@ static void test_numbers_and_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines_in_any_pieces), cmocka_unit_test(test_half_line_is_kept),
-		cmocka_unit_test(test_what_is_no_request),  cmocka_unit_test(test_nesting),
-		cmocka_unit_test(test_too_long),	    cmocka_unit_test(test_binary_is_refused),
-		cmocka_unit_test(test_strings),		    cmocka_unit_test(test_bytes_beside_text),
+		cmocka_unit_test(test_lines_in_any_pieces),
+		cmocka_unit_test(test_half_line_is_kept),
+		cmocka_unit_test(test_what_is_no_request),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_binary_is_refused),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_bytes_beside_text),
 		cmocka_unit_test(test_numbers_and_lines),
 	};
 

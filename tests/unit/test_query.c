@@ -96,8 +96,10 @@ static const struct {
 	{ "{\"expression\":[\"name\",\"a/x.c\",\"wholename\"]}", "a/x.c", true },
 	{ "{\"expression\":[\"name\",[\"q\",\"x.c\"]]}", "a/x.c", true },
 	{ "{\"expression\":[\"name\",[]]}", "x.c", false },
-	{ "{\"expression\":[\"name\",[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"x.c\"]]}", "a/x.c", true },
-	{ "{\"expression\":[\"iname\",[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"X.c\"]]}", "a/x.C", true },
+	{ "{\"expression\":[\"name\",[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"x.c\"]]}", "a/x.c",
+	  true },
+	{ "{\"expression\":[\"iname\",[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"X.c\"]]}", "a/x.C",
+	  true },
 	{ "{\"expression\":[\"match\",\"*.c\"]}", "a/x.c", true },
 	{ "{\"expression\":[\"match\",\"*.c\",\"wholename\"]}", "a/x.c", false },
 	{ "{\"expression\":[\"match\",\"**/*.c\",\"wholename\"]}", "a/x.c", true },
@@ -166,7 +168,8 @@ static void test_names(void **state)
 static void test_gone_and_other_files(void **state)
 {
 	struct query *type = parse("{\"expression\":[\"type\",\"f\"]}"), *exists = parse("{\"expression\":\"exists\"}");
-	struct query *fifo = parse("{\"expression\":[\"type\",\"p\"]}"), *size = parse("{\"expression\":[\"size\",\"ge\",0]}");
+	struct query *fifo = parse("{\"expression\":[\"type\",\"p\"]}"),
+		     *size = parse("{\"expression\":[\"size\",\"ge\",0]}");
 	struct query_file gone = { .name = "x", .kind = STATE_FILE }, dir = { .name = "x", .kind = STATE_DIR };
 	struct query_file pipe = { .name = "x", .kind = STATE_OTHER, .exists = true };
 
@@ -207,8 +210,10 @@ static void test_asks_seldom(void **state)
 		{ "{\"fields\":[\"name\"],\"expression\":[\"suffix\",\"c\"]}", 0, false, true },
 		{ "{\"fields\":[\"name\"],\"expression\":[\"type\",\"f\"]}", 0, false, false },
 		{ "{\"fields\":[\"name\",\"size\",\"mode\",\"mtime_ms\"]}", 1, true, false },
-		{ "{\"fields\":[\"name\"],\"expression\":[\"allof\",[\"size\",\"gt\",0],[\"size\",\"lt\",9]]}", 1, true, false },
-		{ "{\"fields\":[\"name\"],\"expression\":[\"anyof\",[\"suffix\",\"c\"],[\"size\",\"lt\",9]]}", 0, true, false },
+		{ "{\"fields\":[\"name\"],\"expression\":[\"allof\",[\"size\",\"gt\",0],[\"size\",\"lt\",9]]}", 1, true,
+		  false },
+		{ "{\"fields\":[\"name\"],\"expression\":[\"anyof\",[\"suffix\",\"c\"],[\"size\",\"lt\",9]]}", 0, true,
+		  false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -221,7 +226,8 @@ static void test_asks_seldom(void **state)
 		assert_int_equal(q->needs_stat, table[i].needs_stat);
 		assert_int_equal(q->by_name, table[i].by_name);
 		assert_true(query_matches(q, &f, &source));
-		assert_int_equal(w.asked, table[i].asked && *table[i].query && strstr(table[i].query, "expression") ? 1 : 0);
+		assert_int_equal(w.asked,
+				 table[i].asked && *table[i].query && strstr(table[i].query, "expression") ? 1 : 0);
 		query_put_file(q, &f, &source, &out);
 		assert_true(w.asked <= 1);
 		if (!table[i].needs_stat)
@@ -305,11 +311,15 @@ static void test_since(void **state)
 		int result;
 		enum query_since_kind kind;
 	} table[] = {
-		{ "\"c:7:8:1:5\"", 0, QUERY_CLOCK },	 { "\"c:8:5\"", 0, QUERY_FOREIGN },
-		{ "\"n:cursor\"", 0, QUERY_FOREIGN },	 { "1700000000", 0, QUERY_TIME },
+		{ "\"c:7:8:1:5\"", 0, QUERY_CLOCK },
+		{ "\"c:8:5\"", 0, QUERY_FOREIGN },
+		{ "\"n:cursor\"", 0, QUERY_FOREIGN },
+		{ "1700000000", 0, QUERY_TIME },
 		{ "{\"clock\":\"c:7:8:1:5\",\"scm\":{\"mergebase-with\":\"main\"}}", 0, QUERY_CLOCK },
-		{ "\"yesterday\"", -EINVAL, 0 },	 { "true", -EINVAL, 0 },
-		{ "{\"clock\":7.5}", -EINVAL, 0 },	 { "[]", -EINVAL, 0 },
+		{ "\"yesterday\"", -EINVAL, 0 },
+		{ "true", -EINVAL, 0 },
+		{ "{\"clock\":7.5}", -EINVAL, 0 },
+		{ "[]", -EINVAL, 0 },
 		{ "\"\"", -EINVAL, 0 },
 	};
 
@@ -448,7 +458,8 @@ static void test_round_trip(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(by_name) + ARRAY_SIZE(more); i++) {
-		struct query *q = parse(i < ARRAY_SIZE(by_name) ? by_name[i].query : more[i - ARRAY_SIZE(by_name)]), *again;
+		struct query *q = parse(i < ARRAY_SIZE(by_name) ? by_name[i].query : more[i - ARRAY_SIZE(by_name)]),
+			     *again;
 		json_t *first = query_to_json(q), *second;
 		AUTO_BUF error = { 0 };
 
