@@ -140,7 +140,7 @@ int options_parse(struct options *o, int argc, char **argv, struct buf *error)
 	*o = (struct options){
 		.mount = { .subtype = "hrfs" },
 		.threads = LANES_DEFAULT,
-		.settle_quiet_ms = 3,
+		.settle_quiet_ms = 2,
 		.settle_cap_ms = 500,
 		.ready_fd = -1,
 		.lifeline_fd = -1,

@@ -12,7 +12,7 @@
 typedef void settle_listener(const struct batch *batch, void *arg);
 
 struct settle_options {
-	int quiet_ms; /* 3 by default */
+	int quiet_ms; /* 2 by default: who is kept from going on longer than that is seen to be */
 	int cap_ms;   /* 500 by default */
 };
 

@@ -368,8 +368,7 @@ def test_writer(m):
 def test_writer_is_the_last_one(m):
     clock = m.clock()
     subprocess.run(["sh", "-c", "cp g f; tee f"], cwd=m.path, check=True, input=b"tea", stdout=subprocess.DEVNULL)
-    (batch,) = told(m, clock)
-    assert change(batch, "f")["writer"]["command"] == "tee"
+    assert change(told(m, clock)[-1], "f")["writer"]["command"] == "tee"
 
 
 def test_writer_after_exec(m):
