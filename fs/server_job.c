@@ -167,7 +167,7 @@ static int make_since(struct making *m)
 	if (r < 0)
 		log_debug("event=compare_now error=%d", r);
 	m->remember = query_has_generators(j->query);
-	r = journal_since(server.o.journal, j->since, UINT64_MAX, on_change, m);
+	r = journal_since(server.o.journal, j->since, j->upto, on_change, m);
 	if (r == 0 && m->remember) {
 		/* as Watchman has it: what has changed, and what the generators name */
 		m->files.generate = true;
@@ -396,6 +396,7 @@ struct file_job *job_new(struct connection *c, struct answer *a)
 		return NULL;
 	j->connection = c;
 	j->answer = a;
+	j->upto = UINT64_MAX;
 	j->work.run = run_on_pool;
 	j->work.done = back_from_pool;
 	pthread_mutex_init(&j->lock, NULL);

@@ -285,6 +285,7 @@ struct file_job {
 	char *root;			   /* what names are relative to; owned */
 	struct buf head;		   /* of the object, up to where the clock comes */
 	tick_t since, now;
+	tick_t upto; /* what was changed later is not told */
 	bool fresh;			  /* no `since` that the journal knows */
 	bool compare;			  /* what has not settled is to be compared first */
 	bool skip_empty;		  /* with nothing to tell, tell nothing */
