@@ -75,7 +75,7 @@ def deaths():
 PROGRAM = r"""
 import json, os, sys
 sys.path.insert(0, sys.argv[2])
-from oplist import command, facts, get, libc, listing, name_of, put, renameat2, told
+from cases.common import command, facts, get, libc, listing, name_of, put, renameat2, told
 d = sys.argv[1]
 os.chdir(d)
 os.umask(0o022)

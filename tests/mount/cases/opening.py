@@ -1,0 +1,197 @@
+"""Making, opening and writing files."""
+
+import ctypes
+import mmap
+import os
+
+from cases.common import case, facts, get, libc, listing, name_of, put, told
+
+
+@case
+def create_read_write(d):
+    f = d + "/f"
+    out = [put(f, b"hello"), get(f), facts(f)]
+    fd = os.open(f, os.O_RDWR)
+    out += [os.pwrite(fd, b"J", 0), os.pread(fd, 100, 0).decode(), os.lseek(fd, 0, os.SEEK_END)]
+    out += [os.write(fd, b" world"), facts(f), told(os.ftruncate, fd, 3), get(f), facts(f)]
+    os.close(fd)
+    return out
+
+
+@case
+def open_flags(d):
+    f = d + "/f"
+    out = [told(os.open, f, os.O_RDONLY), told(put, f, b"abc")]
+    out.append(told(os.open, f, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    fd = os.open(f, os.O_CREAT | os.O_WRONLY)
+    out.append(told(os.read, fd, 1))
+    os.close(fd)
+    fd = os.open(f, os.O_RDONLY)
+    out.append(told(os.write, fd, b"x"))
+    os.close(fd)
+    os.close(os.open(f, os.O_WRONLY | os.O_TRUNC))
+    out.append(facts(f))
+    os.mkdir(d + "/dir")
+    out += [told(os.open, d + "/dir", os.O_WRONLY), told(os.open, d + "/dir", os.O_RDWR | os.O_CREAT)]
+    out += [told(os.open, f, os.O_RDONLY | os.O_DIRECTORY), told(os.open, f + "/x", os.O_RDONLY)]
+    os.symlink("f", d + "/l")
+    out += [told(os.open, d + "/l", os.O_RDONLY | os.O_NOFOLLOW)]
+    os.symlink("nowhere", d + "/dangling")
+    out += [told(os.open, d + "/dangling", os.O_RDONLY), told(os.open, d + "/dangling", os.O_CREAT | os.O_EXCL | os.O_WRONLY)]
+    os.close(os.open(d + "/dangling", os.O_CREAT | os.O_WRONLY, 0o640))
+    return out + [facts(d + "/nowhere"), facts(d + "/l"), listing(d)]
+
+
+@case
+def truncation_on_open(d):
+    f = d + "/f"
+    put(f, b"x" * 10000)
+    fd = os.open(f, os.O_RDWR)
+    out = [len(get(f))]
+    other = os.open(f, os.O_WRONLY | os.O_TRUNC)
+    out += [os.fstat(fd).st_size, os.read(fd, 10).decode(), os.write(other, b"new")]
+    out += [os.pread(fd, 10, 0).decode()]
+    os.close(fd)
+    os.close(other)
+    return out
+
+
+@case
+def umask_and_modes(d):
+    old = os.umask(0o027)
+    try:
+        put(d + "/f")
+        os.mkdir(d + "/dir")
+        os.mkfifo(d + "/fifo")
+        out = [facts(d + "/f"), facts(d + "/dir"), facts(d + "/fifo")]
+    finally:
+        os.umask(0)
+    put(d + "/all", mode=0o777)
+    os.mkdir(d + "/tmp", 0o1777)
+    out += [facts(d + "/all"), facts(d + "/tmp")]
+    os.umask(old)
+    for mode in (0, 0o444, 0o4755, 0o2755, 0o1644, 0o6711):
+        out += [told(os.chmod, d + "/f", mode), facts(d + "/f")]
+    return out
+
+
+@case
+def setgid_directory(d):
+    os.chmod(d, 0o2775)
+    os.mkdir(d + "/sub")
+    put(d + "/f")
+    os.mkfifo(d + "/p")
+    os.symlink("f", d + "/l")
+    return [facts(d + "/sub"), facts(d + "/f"), facts(d + "/p"), facts(d + "/l")]
+
+
+@case
+def write_kills_setuid(d):
+    f = d + "/f"
+    put(f, b"x")
+    os.chmod(f, 0o6755)
+    out = [facts(f)]
+    fd = os.open(f, os.O_WRONLY)
+    os.write(fd, b"y")
+    os.close(fd)
+    out.append(facts(f))
+    os.chmod(f, 0o6755)
+    os.truncate(f, 0)
+    return out + [facts(f)]
+
+
+@case
+def descriptors_outlive_rights(d):
+    f = d + "/f"
+    put(f, b"abcdef")
+    fd = os.open(f, os.O_RDWR)
+    os.chmod(f, 0)
+    out = [os.pread(fd, 6, 0).decode(), os.pwrite(fd, b"X", 1), told(os.ftruncate, fd, 4), told(os.fsync, fd)]
+    os.chmod(f, 0o444)
+    out += [os.pwrite(fd, b"Y", 2), os.pread(fd, 6, 0).decode()]
+    os.close(fd)
+    g = os.open(d + "/object", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o444)
+    out += [os.write(g, b"object"), os.pread(g, 9, 0).decode(), facts(d + "/object")]
+    os.close(g)
+    return out + [get(d + "/object")]
+
+
+@case
+def append(d):
+    f = d + "/f"
+    put(f, b"0")
+    a = os.open(f, os.O_WRONLY | os.O_APPEND)
+    b = os.open(f, os.O_WRONLY | os.O_APPEND)
+    for i in range(50):
+        os.write(a if i % 2 else b, b"%d," % i)
+    out = [get(f), os.pwrite(a, b"end", 0), get(f)[-6:]]
+    os.truncate(f, 1)
+    out += [os.write(a, b"z"), get(f)]
+    os.close(a)
+    os.close(b)
+    return out
+
+
+@case
+def append_from_processes(d):
+    f = d + "/f"
+    put(f)
+
+    def many(letter):
+        fd = os.open(f, os.O_WRONLY | os.O_APPEND)
+        for _ in range(300):
+            os.write(fd, letter * 7 + b"\n")
+        return 0
+
+    pids = []
+    for letter in (b"a", b"b", b"c"):
+        pid = os.fork()
+        if pid == 0:
+            many(letter)
+            os._exit(0)
+        pids.append(pid)
+    for pid in pids:
+        os.waitpid(pid, 0)
+    lines = get(f).split("\n")
+    return [len(lines), sorted(set(lines))]
+
+
+@case
+def tmpfile(d):
+    fd = told(os.open, d, os.O_TMPFILE | os.O_RDWR, 0o600)
+    if not isinstance(fd, int):
+        return "no O_TMPFILE"
+    os.write(fd, b"x")
+    r = libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, os.fsencode(d + "/linked"), 0x400)
+    out = [r, name_of(ctypes.get_errno()) if r else 0]
+    os.close(fd)
+    return out + [facts(d + "/linked")]
+
+
+@case
+def tmpfile_more(d):
+    fd = told(os.open, d, os.O_TMPFILE | os.O_RDWR, 0o640)
+    if not isinstance(fd, int):
+        return fd
+    out = [os.write(fd, b"abc"), os.pread(fd, 9, 0).decode(), facts("", fd=fd), told(os.ftruncate, fd, 2), listing(d), told(os.fchmod, fd, 0o600)]
+    out += [libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, os.fsencode(d + "/a"), 0x400), os.write(fd, b"d"), facts(d + "/a"), get(d + "/a")]
+    os.close(fd)
+    os.unlink(d + "/a")
+    exclusive = os.open(d, os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o600)
+    r = libc.linkat(-100, b"/proc/self/fd/%d" % exclusive, -100, os.fsencode(d + "/b"), 0x400)
+    out += [r, name_of(ctypes.get_errno()), listing(d)]
+    os.close(exclusive)
+    return out + [told(os.open, d + "/none", os.O_TMPFILE | os.O_RDWR, 0o600)]
+
+
+@case
+def direct(d):
+    f = d + "/f"
+    put(f, b"q" * 8192)
+    fd = told(os.open, f, os.O_RDONLY | os.O_DIRECT)
+    if not isinstance(fd, int):
+        return fd
+    m = mmap.mmap(-1, 4096)
+    out = [os.preadv(fd, [m], 4096), m[:3].decode()]
+    os.close(fd)
+    return out
