@@ -1,0 +1,232 @@
+"""The worker is killed some ten times a second while programs work: they see nothing of it.
+
+Each load (loads.py) runs twice, natively and in the mount; what it saw and the tree that it leaves must be equal, and
+when the kernel has let go of everything, so has the node table.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib.client import Closed
+from tests.lib.running import identity
+from tests.lib.wait import wait_until
+from tests.mount.loads import write_tree
+from tests.mount.test_git import children
+from tests.mount.test_random import SEED, picture, show
+from tests.mount.test_takeover import Killer, alive
+
+PROGRAM = Path(__file__).parent / "loads.py"
+KILL_MS = 200  # at most; half of it on average
+NODES_LEFT = 1  # the root
+DROP = Path("/proc/sys/vm/drop_caches")
+
+
+def run_load(name, directory, *args, user=None):
+    argv = [sys.executable, PROGRAM, name, directory, *args]
+    done = subprocess.run(argv, capture_output=True, text=True, **identity(user))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def run_both(m, tree, name, *args, user=None, kill_ms=KILL_MS):
+    """Natively, then in the mount under kills; how many there were."""
+    expected = run_load(name, tree.dir / "plain", *args, user=user)
+    with Killer(m, SEED, kill_ms) as killer:
+        got = run_load(name, m.path / "load", *args, user=user)
+    assert got == expected
+    assert killer.kills
+    plain = picture(tree.dir / "plain")
+    assert picture(m.src / "load") == plain
+    if user is None:  # nobody but the user may look into it
+        alive(m)
+        assert picture(m.path / "load") == plain
+    return killer.kills
+
+
+def nodes(m):
+    try:
+        return m.status()["nodes"]
+    except (ConnectionError, Closed):
+        return None  # of a worker that was about to be killed
+
+
+def everything_is_forgotten(m):
+    """The kernel lets go of each node that nobody uses; a count that is too high keeps its node for ever."""
+    if os.geteuid():
+        return
+
+    assert nodes(m) > NODES_LEFT
+
+    def dropped():
+        DROP.write_text("2")
+        left = nodes(m)
+        return left is not None and left <= NODES_LEFT
+
+    try:
+        wait_until(dropped, what="the kernel to forget its nodes")
+    except TimeoutError:
+        pytest.fail(f"{nodes(m)} nodes are left, {os.listdir(m.path)}")
+
+
+LOADS = {  # how many milliseconds a worker lives at most: short loads are to meet several deaths, too
+    "make": KILL_MS,
+    "sqlite_rollback": KILL_MS,
+    "sqlite_wal": 60,
+    "mapped": 60,
+    "list_and_look": KILL_MS,
+    "xattrs": 60,
+    "threads": KILL_MS,
+}
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(180)
+@pytest.mark.parametrize("name", LOADS)
+def test_load(mount, tree, capsys, name):
+    m = mount()
+    kills = run_both(m, tree, name, kill_ms=LOADS[name])
+    show(capsys, f"seed {SEED}, {kills} kills")
+    everything_is_forgotten(m)
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(180)
+def test_untar(mount, tree, capsys):
+    archive = tree.dir / "tree.tar"
+    write_tree(tree.dir / "tree")
+    subprocess.run(["tar", "cf", archive, "-C", tree.dir, "tree"], check=True)
+    m = mount()
+    kills = run_both(m, tree, "untar", archive)
+    show(capsys, f"seed {SEED}, {kills} kills")
+    everything_is_forgotten(m)
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(180)
+def test_several_users(mount, tree, other, capsys):
+    m = mount(options="allow_other")
+    kills = run_both(m, tree, "users")
+    show(capsys, f"seed {SEED}, {kills} kills")
+    everything_is_forgotten(m)
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(180)
+def test_as_an_ordinary_user(mount, tree, other, capsys):
+    """Without privilege, what its owner may not open again survives with the keeper."""
+    m = mount(user=other)
+    os.chown(tree.dir / "src", other.uid, other.gid)
+    tree.dir.chmod(0o777)
+    kills = run_both(m, tree, "read_only_objects", user=other)
+    show(capsys, f"seed {SEED}, {kills} kills")
+    everything_is_forgotten(m)
+
+
+# ---- those who are connected ----
+
+
+class Follower:
+    """Subscribes, and again whenever its connection ends, from the last clock that it was told."""
+
+    def __init__(self, m):
+        self.m = m
+        self.clock = m.clock()
+        self.names = []
+        self.fresh = 0
+        self.connections = 0
+        self.client = None
+
+    def _connect(self):
+        self.client = self.m.client()
+        self.connections += 1
+        self.client.call("subscribe", str(self.m.path), "s", {"fields": ["name"], "since": self.clock})
+
+    def _take(self, push):
+        if "files" not in push:
+            return
+        self.fresh += push["is_fresh_instance"]
+        self.names += push["files"]
+        self.clock = push["clock"]
+
+    def follow(self, enough):
+        """Until enough(self.names)."""
+        while not enough(self.names):
+            try:
+                if self.client is None:
+                    self._connect()
+                self._take(self.client.push())
+            except (ConnectionError, Closed):
+                self.client = None
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(120)
+def test_subscriber_misses_nothing(mount, capsys):
+    m = mount()
+    wanted = {f"f{i}" for i in range(300)}
+    f = Follower(m)
+    first = f.clock
+    with Killer(m, SEED, KILL_MS) as killer:
+        for start in range(0, 300, 20):
+            names = {f"f{i}" for i in range(start, start + 20)}
+            for name in names:
+                (m.path / name).write_text(name)
+            f.follow(lambda told, names=names: names <= set(told))
+    assert killer.kills
+    assert set(f.names) == wanted
+    assert f.fresh == 0
+    show(capsys, f"{killer.kills} kills, {f.connections} connections, {len(f.names)} told")
+    alive(m)
+    wait_until(lambda: nodes(m), what="the last worker's server")
+    m.settle()
+    assert m.since(first) == sorted(wanted)
+
+
+def test_supervisor_connects_again(mount):
+    """It registers with each worker anew, and clients' commands reach it."""
+    m = mount()
+    for i in range(3):
+        with m.client() as supervisor:
+            supervisor.call("hrfs-register", str(m.path), {"commands": ["hrfs-why"]})
+            client = m.client()
+            client.send("hrfs-why", str(m.path), {})
+            asked = supervisor.push_with("hrfs-request")
+            supervisor.send("hrfs-reply", asked["hrfs-request"], {"text": f"{i}"})
+            assert client.answer()["text"] == f"{i}"
+            client.send("hrfs-why", str(m.path), {})
+            supervisor.push_with("hrfs-request")
+            os.kill(m.worker_pid(), signal.SIGKILL)
+            for c in (supervisor, client):
+                with pytest.raises(Closed):
+                    c.answer()
+        assert os.listdir(m.path) == []
+
+
+def test_git_helper_killed(mount, tree):
+    """Another one comes, with the rules."""
+    subprocess.run(["git", "init", "-q", tree.src], check=True)
+    (tree.src / ".gitignore").write_text("*.log\n")
+    m = mount()
+    for i in range(3):
+        helper = wait_until(lambda: children(m, "hrfs-git"), what="a helper")[0]
+        os.kill(m.worker_pid() if i == 1 else helper, signal.SIGKILL)
+        os.stat(m.path)
+
+        def told_so(i=i):
+            """Until there is a helper nothing is ignored, and then it is."""
+            clock = m.clock()
+            (m.path / "x.log").write_bytes(os.urandom(8))
+            (m.path / f"x{i}.c").write_bytes(os.urandom(8))
+            m.settle()
+            told = {c["name"]: c["ignored"] for c in m.changes(clock)}
+            assert told[f"x{i}.c"] is False
+            return told["x.log"]
+
+        wait_until(told_so, what="a helper that knows the rules")
+        wait_until(lambda: len(children(m, "hrfs-git")) == 1, what="one helper")
