@@ -14,6 +14,7 @@ import pytest
 
 from tests.lib import build
 from tests.lib.wait import wait_until
+from tests.mount.forgotten import everything_is_forgotten
 from tests.mount.test_random import picture
 
 # as in linux/fuse.h
@@ -161,6 +162,7 @@ def test_death(mount, tree, expected, name, point, threads):
     assert tree_of(m.src) == picture_before
     assert tree_of(m.path) == picture_before
     wait_until(lambda: idle(m), what="an answer for each request")
+    everything_is_forgotten(m)
 
 
 def idle(m):

@@ -16,6 +16,7 @@ import pytest
 from tests.lib.client import Closed
 from tests.lib.running import identity
 from tests.lib.wait import wait_until
+from tests.mount.forgotten import everything_is_forgotten, nodes
 from tests.mount.loads import write_tree
 from tests.mount.test_git import children
 from tests.mount.test_random import SEED, picture, show
@@ -23,8 +24,6 @@ from tests.mount.test_takeover import Killer, alive
 
 PROGRAM = Path(__file__).parent / "loads.py"
 KILL_MS = 200  # at most; half of it on average
-NODES_LEFT = 1  # the root
-DROP = Path("/proc/sys/vm/drop_caches")
 
 
 def run_load(name, directory, *args, user=None):
@@ -47,31 +46,6 @@ def run_both(m, tree, name, *args, user=None, kill_ms=KILL_MS):
         alive(m)
         assert picture(m.path / "load") == plain
     return killer.kills
-
-
-def nodes(m):
-    try:
-        return m.status()["nodes"]
-    except (ConnectionError, Closed):
-        return None  # of a worker that was about to be killed
-
-
-def everything_is_forgotten(m):
-    """The kernel lets go of each node that nobody uses; a count that is too high keeps its node for ever."""
-    if os.geteuid():
-        return
-
-    assert nodes(m) > NODES_LEFT
-
-    def dropped():
-        DROP.write_text("2")
-        left = nodes(m)
-        return left is not None and left <= NODES_LEFT
-
-    try:
-        wait_until(dropped, what="the kernel to forget its nodes")
-    except TimeoutError:
-        pytest.fail(f"{nodes(m)} nodes are left, {os.listdir(m.path)}")
 
 
 LOADS = {  # how many milliseconds a worker lives at most: short loads are to meet several deaths, too
