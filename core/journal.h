@@ -48,10 +48,10 @@ int journal_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const 
 		  void *arg);
 
 /*
- * The same, and each path that has been touched in between and is known to be again (or still) as it
- * was: before and after are equal then, reason is CHANGE_REVERTED. For a client that may have looked
- * between its clock and now: what it saw may be neither of the two. Requests that failed or that
- * touched attributes only do not count.
+ * The same, and each path that has been touched in between and is known to be as it was: before and
+ * after are equal then. CHANGE_REVERTED: it was told to be in another state in between, which a client
+ * that looked after its clock may have seen, and be left with. CHANGE_SAME_CONTENT: whenever it was compared it was
+ * as before. Requests that failed or that touched attributes only do not count.
  */
 int journal_touched_since(struct journal *j, tick_t since, tick_t upto, int (*fn)(const struct change *c, void *arg),
 			  void *arg);

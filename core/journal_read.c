@@ -119,6 +119,16 @@ static const struct state_item *published_at(struct journal *j, const struct pat
 	return p->newest ? state_at(j, p->newest) : NULL;
 }
 
+/* was another state published after the clock, though it is as at the clock again? */
+static bool was_another(struct journal *j, const struct path_item *p, const struct question *q, const struct state *before)
+{
+	for (uint32_t i = p->newest; i && state_at(j, i)->last > q->since; i = state_at(j, i)->older) {
+		if (state_at(j, i)->first <= q->upto && !state_equal(&state_at(j, i)->state, before))
+			return true;
+	}
+	return false;
+}
+
 /* fills in everything but the path; false: it is known to be as it was */
 static bool compare(struct journal *j, const struct path_item *p, const struct question *q, struct change *c)
 {
@@ -137,7 +147,7 @@ static bool compare(struct journal *j, const struct path_item *p, const struct q
 	if (state_equal(&c->before, &now)) {
 		if (!q->touched || published->last <= since)
 			return false;
-		c->reason = CHANGE_REVERTED;
+		c->reason = was_another(j, p, q, &c->before) ? CHANGE_REVERTED : CHANGE_SAME_CONTENT;
 	}
 	c->after = pending ? state_unknown() : published->state;
 	c->tick = pending ? m->last : published->last;

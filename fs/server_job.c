@@ -97,6 +97,8 @@ static int on_change(const struct change *c, void *arg)
 
 	if (atomic_load_explicit(&m->job->cancelled, memory_order_relaxed))
 		return -ECANCELED;
+	if (c->reason == CHANGE_SAME_CONTENT)
+		return 0;
 	len = m->text.len;
 	r = put_comma(m);
 	if (r == 0)
@@ -167,7 +169,8 @@ static int make_since(struct making *m)
 	if (r < 0)
 		log_debug("event=compare_now error=%d", r);
 	m->remember = query_has_generators(j->query);
-	r = journal_since(server.o.journal, j->since, j->upto, on_change, m);
+	/* what is as it was at the clock, but was another in between, is told: the client may have read that */
+	r = journal_touched_since(server.o.journal, j->since, j->upto, on_change, m);
 	if (r == 0 && m->remember) {
 		/* as Watchman has it: what has changed, and what the generators name */
 		m->files.generate = true;

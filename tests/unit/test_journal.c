@@ -85,6 +85,26 @@ static void test_touched_in_between(void **unused)
 	assert_string_equal(touched_since(6, 99), "a:AA");
 }
 
+static int take_reason(const struct change *c, void *arg)
+{
+	*(int *)arg = c->reason;
+	return 0;
+}
+
+/* Only what was told to be another is worth telling a client of again. */
+static void test_another_or_the_same_in_between(void **unused)
+{
+	int reason = CHANGE_REAL;
+
+	save("a", 'A', 'A');
+	assert_int_equal(journal_touched_since(J, 0, 9, take_reason, &reason), 0);
+	assert_int_equal(reason, CHANGE_SAME_CONTENT);
+	save("a", 'A', 'B');
+	save("a", 'B', 'A');
+	assert_int_equal(journal_touched_since(J, 0, 99, take_reason, &reason), 0);
+	assert_int_equal(reason, CHANGE_REVERTED);
+}
+
 static void test_unknown_equals_nothing(void **unused)
 {
 	save("a", '?', 'A');
@@ -239,6 +259,7 @@ int main(void)
 		JOURNAL_TEST(test_same_content_keeps_its_doubt),
 		JOURNAL_TEST(test_there_and_back),
 		JOURNAL_TEST(test_touched_in_between),
+		JOURNAL_TEST(test_another_or_the_same_in_between),
 		JOURNAL_TEST(test_unknown_equals_nothing),
 		JOURNAL_TEST(test_oldest_first),
 		JOURNAL_TEST(test_upto),
