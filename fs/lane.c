@@ -287,10 +287,27 @@ int lanes_initialise(void)
 	return shared->init_size ? repeat_init() : take_init();
 }
 
+/*
+ * A directory that a dead worker was moving is where it will be before anyone goes on below it: paths
+ * are told by the node table, which may not know yet.
+ */
+static void finish_renames(void)
+{
+	for (uint32_t i = 0; i < shared->lane_count; i++) {
+		lane = &shared->lanes[i];
+		device = shared->config.device_fds[i];
+		if (is_owed() && (request_header()->opcode == FUSE_RENAME || request_header()->opcode == FUSE_RENAME2))
+			finish_inherited();
+	}
+	lane = NULL;
+}
+
 int lanes_start(void)
 {
 	pthread_t thread;
 	int r = 0;
+
+	finish_renames();
 
 	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
 		r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
