@@ -53,7 +53,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence, struct fu
 void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned cmd, void *arg, struct fuse_file_info *fi, unsigned flags,
 	      const void *in, size_t in_size, size_t out_size);
 /* clears setuid and setgid as the kernel asks; a root daemon's own writes would not */
-int clear_set_ids(int fd);
+int clear_set_ids(fuse_req_t req, int fd);
 /* ops_dir.c */
 void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_readdirplus(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi);

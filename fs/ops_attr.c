@@ -40,13 +40,13 @@ static void keep_rights(node_id id, mode_t mode)
 		files_add(id, fd, true);
 }
 
-static int set_size(node_id id, off_t size, bool kill_set_ids)
+static int set_size(fuse_req_t req, node_id id, off_t size, bool kill_set_ids)
 {
 	AUTO_FILE f = NULL;
 	int r = files_get(id, true, &f);
 
 	if (r == 0 && kill_set_ids)
-		r = clear_set_ids(f->fd);
+		r = clear_set_ids(req, f->fd);
 	if (r < 0)
 		return r;
 	return ftruncate(f->fd, size) ? -errno : 0;
@@ -110,7 +110,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int set, struct 
 		return;
 	}
 	if (set & FUSE_SET_ATTR_SIZE)
-		r = set_size(id, st->st_size, kill);
+		r = set_size(req, id, st->st_size, kill);
 	if (r == 0 && set & ~FUSE_SET_ATTR_SIZE)
 		r = set_others(id, st, set);
 	die_at(DIE_CALL);

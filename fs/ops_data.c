@@ -29,19 +29,37 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fu
 		fuse_reply_buf(req, *buffer, (size_t)n);
 }
 
-int clear_set_ids(int fd)
+#define GROUPS_MAX 65536 /* the kernel's own limit */
+
+/* By its supplementary groups too, which a request does not carry; they are asked of /proc. */
+static bool caller_is_in(fuse_req_t req, gid_t gid)
+{
+	AUTO_FREE gid_t *groups = NULL;
+	int n;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	groups = calloc(GROUPS_MAX, sizeof(*groups));
+	n = groups ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
+	for (int i = 0; i < n && i < GROUPS_MAX; i++) {
+		if (groups[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+int clear_set_ids(fuse_req_t req, int fd)
 {
 	struct stat st;
+	mode_t cleared;
 
 	if (fstat(fd, &st))
 		return -errno;
-	/* setgid without group execution is not a right but mandatory locking: it stays, as on ext4 */
-	if (!(st.st_mode & S_ISUID) && (st.st_mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
-		return 0;
-	st.st_mode &= ~(mode_t)S_ISUID;
-	if (st.st_mode & S_IXGRP)
-		st.st_mode &= ~(mode_t)S_ISGID;
-	return fchmod(fd, st.st_mode & 07777) ? -errno : 0;
+	cleared = st.st_mode & S_ISUID;
+	/* without group execution it is no right but mandatory locking: members of the group leave it, as on ext4 */
+	if ((st.st_mode & S_ISGID) && ((st.st_mode & S_IXGRP) || !caller_is_in(req, st.st_gid)))
+		cleared |= S_ISGID;
+	return cleared && fchmod(fd, st.st_mode & ~cleared & 07777) ? -errno : 0;
 }
 
 /* Where this append goes: to the end, or where a dead worker had been about to write it, when the end was there. */
@@ -108,7 +126,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_
 		n = observe_before(&op);
 	if (n == 0) {
 		if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
-			n = clear_set_ids(f->fd);
+			n = clear_set_ids(req, f->fd);
 		if (n == 0)
 			n = write_all(f->fd, data, size, (off_t)op.offset);
 		die_at(DIE_CALL);

@@ -3,6 +3,7 @@
  * until FORGET, or an open file would vanish, or an old descriptor write into the new file.
  */
 #include "core/base/log.h"
+#include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/intent.h"
@@ -241,6 +242,21 @@ static bool is_moved(const struct observe_op *op, int from, int to)
 	return intent_look(from, op->name, &is) == -ENOENT && intent_leads_to(to, op->new_name, op->node);
 }
 
+/* A whiteout that is left behind is a new object: the caller's. */
+static int rename_as_caller(const struct observe_op *op, int from, int to)
+{
+	const struct fuse_in_header *h = request_header();
+	bool makes = op->rename_flags & RENAME_WHITEOUT;
+	int r;
+
+	if (makes)
+		caller_enter(h->uid, h->gid, 0);
+	r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
+	if (makes)
+		caller_leave();
+	return r;
+}
+
 static int rename_between(struct observe_op *op, int from, int to)
 {
 	struct intent *intent = intent_begin(&(struct intent){
@@ -253,7 +269,7 @@ static int rename_between(struct observe_op *op, int from, int to)
 	if (intent_is_doubtful(intent) && is_moved(op, from, to))
 		r = 0;
 	else
-		r = renameat2(from, op->name, to, op->new_name, op->rename_flags) ? -errno : 0;
+		r = rename_as_caller(op, from, to);
 	die_at(DIE_CALL);
 	if (r == 0)
 		names_moved(op);

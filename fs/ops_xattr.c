@@ -1,44 +1,79 @@
+#include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
+#include <linux/xattr.h>
 #include <string.h>
 #include <sys/xattr.h>
 
 /* Attributes of the object itself: an O_PATH descriptor does not do for these calls, its path does. */
 
-/* name NULL: the list of them. size 0: how large the answer would be. */
-static void read_attribute(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
+static void reply_attribute(fuse_req_t req, const char *value, ssize_t n, size_t room)
 {
-	AUTO_FD fd = node_open(id, O_PATH);
-	AUTO_FREE char *value = size ? malloc(size) : NULL;
-	char path[FD_PATH_SIZE];
-	ssize_t n;
-
-	if (fd < 0 || (size && !value)) {
-		reply_error(req, fd < 0 ? fd : -ENOMEM);
-		return;
-	}
-	fd_path(fd, path);
-	n = name ? getxattr(path, name, value, size) : listxattr(path, value, size);
 	if (n < 0)
-		reply_error(req, -errno);
-	else if (size)
+		reply_error(req, (int)n);
+	else if (room && (size_t)n > room)
+		reply_error(req, -ERANGE);
+	else if (room)
 		fuse_reply_buf(req, value, (size_t)n);
 	else
 		fuse_reply_xattr(req, (size_t)n);
 }
 
-void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
+/* room 0: how large the answer would be. */
+void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
 {
-	read_attribute(req, id, name, size);
+	AUTO_FD fd = node_open(id, O_PATH);
+	AUTO_FREE char *value = room ? malloc(room) : NULL;
+	char path[FD_PATH_SIZE];
+	ssize_t n;
+
+	if (fd < 0 || (room && !value)) {
+		reply_error(req, fd < 0 ? fd : -ENOMEM);
+		return;
+	}
+	n = getxattr(fd_path(fd, path), name, value, room);
+	reply_attribute(req, value, n < 0 ? -errno : n, room);
 }
 
-void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
+/* The lower shows these names to root, and it is us whom it asks. */
+static ssize_t drop_trusted(char *list, ssize_t n)
 {
-	read_attribute(req, id, NULL, size);
+	ssize_t kept = 0;
+
+	for (ssize_t at = 0; at < n;) {
+		ssize_t len = (ssize_t)strlen(list + at) + 1;
+
+		if (strncmp(list + at, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) != 0) {
+			memmove(list + kept, list + at, (size_t)len);
+			kept += len;
+		}
+		at += len;
+	}
+	return kept;
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
+{
+	AUTO_FD fd = node_open(id, O_PATH);
+	AUTO_FREE char *list = malloc(XATTR_LIST_MAX);
+	char path[FD_PATH_SIZE];
+	ssize_t n;
+
+	if (fd < 0 || !list) {
+		reply_error(req, fd < 0 ? fd : -ENOMEM);
+		return;
+	}
+	n = listxattr(fd_path(fd, path), list, XATTR_LIST_MAX);
+	if (n < 0)
+		n = -errno;
+	else if (caller_privileged() && fuse_req_ctx(req)->uid != 0)
+		n = drop_trusted(list, n);
+	reply_attribute(req, list, n, room);
 }
 
 /* Carries out, and tells whether what it does has been done already, by a worker that died at it. */

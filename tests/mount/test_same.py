@@ -12,14 +12,24 @@ from tests.lib.running import identity
 
 OPLIST = Path(__file__).parent / "oplist.py"
 
-# Answers that differ: case -> (what the mount answers, why). An empty table is the aim.
-KNOWN = {}
+# Answers that differ: case -> (what the mount answers, why). An empty table is the aim; docs/differences.md explains.
+KNOWN = {
+    "direct_but_not_aligned": (100, "the kernel's FUSE checks no alignment"),
+    "ranges_taken_out_and_put_in": (["ENOTSUP", "ENOTSUP"], "the kernel's FUSE refuses these modes of fallocate"),
+    "clones": ("ENOTSUP", "the kernel's FUSE has no reflinks"),
+    "extents": ("ENOTSUP", "the kernel's FUSE has no FIEMAP"),
+}
 
 
 def answers(directory, user=None):
     done = subprocess.run([sys.executable, OPLIST, directory], capture_output=True, text=True, timeout=100, **identity(user))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def everybody(options=""):
+    """The cases that root does as several users need a mount that they may enter."""
+    return ",".join(filter(None, (options, "" if os.geteuid() else "allow_other")))
 
 
 def differences(plain, mounted):
@@ -39,7 +49,7 @@ def differences(plain, mounted):
 def test_same_answers(mount, tree, options):
     plain = tree.dir / "plain"
     plain.mkdir()
-    m = mount(options=options)
+    m = mount(options=everybody(options))
     assert not differences(answers(plain), answers(m.path))
 
 
@@ -49,6 +59,7 @@ LACKING = {
     "tmpfile_more": "ENOTSUP",
     "birth_time": None,
     "acls": None,
+    "setgid_is_for_members": None,
 }
 
 
@@ -57,7 +68,7 @@ def test_same_answers_on_an_old_kernel(mount, tree):
     """Every kernel feature switched off."""
     plain = tree.dir / "plain"
     plain.mkdir()
-    m = mount(options="without=all")
+    m = mount(options=everybody("without=all"))
     expected, got = answers(plain), answers(m.path)
     assert {name: got.pop(name) for name in ("tmpfile", "tmpfile_more")} == {name: LACKING[name] for name in ("tmpfile", "tmpfile_more")}
     assert not differences({name: value for name, value in expected.items() if name not in LACKING}, got)
@@ -79,7 +90,7 @@ def test_same_answers_in_place(mount, tree):
     """Mounted over its own source."""
     plain = tree.dir / "plain"
     plain.mkdir()
-    m = mount(tree.src, tree.src)
+    m = mount(tree.src, tree.src, everybody())
     assert not differences(answers(plain), answers(m.path))
 
 

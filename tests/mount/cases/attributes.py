@@ -1,9 +1,10 @@
 """Times, owners, extended attributes, ACLs, flags."""
 
 import ctypes
+import fcntl
 import os
 
-from cases.common import case, command, facts, get, libc, put, told
+from cases.common import born, case, command, facts, get, libc, name_of, put, told
 
 
 @case
@@ -103,4 +104,100 @@ def file_flags(d):
         out.append(os.write(fd, b"more"))
         os.close(fd)
     out += [command("chattr", "-a", "f", cwd=d)[0], told(get, d + "/f")]
+    return out
+
+
+@case
+def change_times(d):
+    """ctime moves with whatever changes the inode, mtime of directories with their names."""
+    put(d + "/f", b"x")
+    os.mkdir(d + "/dir")
+    out = []
+
+    def moved(what, call, *paths):
+        fields = ("st_ctime_ns", "st_mtime_ns")
+        before = [[getattr(os.stat(p), f) for f in fields] for p in paths]
+        while True:  # the clock that stamps is coarse
+            put(d + "/.tick")
+            now = os.stat(d + "/.tick").st_mtime_ns
+            os.unlink(d + "/.tick")
+            before = [[getattr(os.stat(p), f) for f in fields] for p in paths]
+            if all(now > max(b) for b in before):
+                break
+        call()
+        out.append([what] + [[getattr(os.stat(p), f) > b for f, b in zip(fields, was)] for p, was in zip(paths, before)])
+
+    f, sub = d + "/f", d + "/dir"
+    moved("chmod", lambda: os.chmod(f, 0o600), f)
+    moved("link", lambda: os.link(f, sub + "/g"), f, sub)
+    moved("rename", lambda: os.rename(sub + "/g", sub + "/h"), f, sub)
+    moved("unlink", lambda: os.unlink(sub + "/h"), f, sub)
+    moved("write", lambda: os.write(os.open(f, os.O_WRONLY), b"y"), f)
+    moved("truncate", lambda: os.truncate(f, 0), f)
+    moved("chown", lambda: os.chown(f, os.getuid(), os.getgid()), f)
+    moved("xattr", lambda: told(os.setxattr, f, "user.a", b"1"), f)
+    moved("mkdir", lambda: os.mkdir(sub + "/s"), sub)
+    moved("read", lambda: get(f), f)
+    moved("list", lambda: os.listdir(sub), sub)
+    moved("same mode", lambda: os.chmod(f, 0o600), f)
+    moved("empty write", lambda: os.write(os.open(f, os.O_WRONLY), b""), f)
+    moved("open to truncate", lambda: os.close(os.open(f, os.O_WRONLY | os.O_TRUNC)), f)
+    return out
+
+
+@case
+def access_times(d):
+    f = d + "/f"
+    put(f, b"x")
+    os.utime(f, ns=(1000, 2000))
+    get(f)
+    out = [os.stat(f).st_atime_ns > 2000]
+    fd = os.open(f, os.O_RDONLY | os.O_NOATIME)
+    os.utime(f, ns=(1000, 2000))
+    os.read(fd, 1)
+    os.close(fd)
+    return out + [os.stat(f).st_atime_ns]
+
+
+@case
+def xattr_sizes(d):
+    """What does not fit, and how large it would be."""
+    f = d + "/f"
+    put(f)
+    path = os.fsencode(f)
+
+    def call(function, *args):
+        r = function(*args)
+        return r if r >= 0 else name_of(ctypes.get_errno())
+
+    out = [call(libc.listxattr, path, None, 0), told(os.setxattr, f, "user.a", b"v" * 300), told(os.setxattr, f, "user.bb", b"")]
+    room = ctypes.create_string_buffer(70000)
+    for size in (0, 1, 299, 300, 301, 65536, 70000):
+        out.append([size, call(libc.getxattr, path, b"user.a", room if size else None, size), call(libc.getxattr, path, b"user.bb", room if size else None, size), call(libc.listxattr, path, room if size else None, size)])
+    out += [told(os.setxattr, f, "user.c", b"x" * 65537), told(os.setxattr, f, "user.", b"x"), told(os.setxattr, f, "", b"x"), told(os.setxattr, f, "user." + "n" * 250, b"x"), told(os.setxattr, f, "user." + "n" * 251, b"x")]
+    return out + [told(os.setxattr, f, "user.a", b"short"), call(libc.getxattr, path, b"user.a", None, 0)]
+
+
+@case
+def mount_id(d):
+    """statx says on which mount a file is, and when it was born."""
+    put(d + "/f")
+    os.mkdir(d + "/dir")
+    with open("/proc/self/mountinfo") as f:
+        ids = {int(line.split()[0]) for line in f}
+    answers = [born(d + "/f"), born(d + "/dir"), born(d)]
+    return [[mask & 0x17FF for mask, _ in answers], len({i for _, i in answers}), answers[0][1] in ids]
+
+
+@case
+def flags_by_attributes(d):
+    """FS_IOC_FSGETXATTR: the same flags by their other call; what is not for every file system is refused."""
+    put(d + "/f", b"x")
+    fd = os.open(d + "/f", os.O_RDWR)
+    flags = bytearray(28)
+    out = [told(fcntl.ioctl, fd, 0x801C581F, flags), flags[:4].hex()]
+    flags[0] |= 0x80  # no dump
+    out += [told(fcntl.ioctl, fd, 0x401C5820, bytes(flags)), told(fcntl.ioctl, fd, 0x801C581F, flags), flags[:4].hex()]
+    out += [told(fcntl.ioctl, fd, 0x5401, bytearray(64)), told(fcntl.ioctl, fd, 0x12345678, 0)]
+    os.close(fd)
     return out

@@ -5,7 +5,7 @@ import fcntl
 import os
 import select
 
-from cases.common import case, facts, get, libc, put, told
+from cases.common import case, facts, get, libc, name_of, put, told
 
 
 @case
@@ -69,4 +69,81 @@ def syncs(d):
     out = [told(os.fsync, fd), told(os.fdatasync, fd), told(os.fsync, dd), libc.syncfs(fd)]
     os.close(fd)
     os.close(dd)
+    return out
+
+
+@case
+def allocation_modes(d):
+    f = d + "/f"
+    fd = os.open(f, os.O_RDWR | os.O_CREAT)
+    os.write(fd, b"a" * 16384)
+    out = []
+    for mode, at, size in ((0, 0, 32768), (1, 65536, 4096), (3, 4096, 4096), (2, 0, 4096), (16, 8192, 4096), (17, 100000, 100), (16, 32000, 9000), (64, 0, 4096), (0, 0, 0), (0, -1, 10), (128, 0, 4096)):
+        r = libc.fallocate(fd, mode, ctypes.c_long(at), ctypes.c_long(size))
+        out.append([mode, name_of(ctypes.get_errno()) if r else 0, os.fstat(fd).st_size])
+    out += [get(f).count("a"), os.lseek(fd, 0, os.SEEK_END)]
+    os.close(fd)
+    fd = os.open(f, os.O_RDONLY)
+    out += [libc.fallocate(fd, 0, ctypes.c_long(0), ctypes.c_long(4096)), name_of(ctypes.get_errno())]
+    os.close(fd)
+    return out
+
+
+@case
+def ranges_taken_out_and_put_in(d):
+    fd = os.open(d + "/f", os.O_RDWR | os.O_CREAT)
+    os.write(fd, b"a" * 4096 + b"b" * 4096 + b"c" * 4096)
+    out = []
+    for mode in (8, 32):
+        r = libc.fallocate(fd, mode, ctypes.c_long(4096), ctypes.c_long(4096))
+        out.append(name_of(ctypes.get_errno()) if r else 0)
+    os.close(fd)
+    return out
+
+
+@case
+def clones(d):
+    """FICLONE shares blocks where the file system can."""
+    put(d + "/a", b"x" * 8192)
+    a, b = os.open(d + "/a", os.O_RDONLY), os.open(d + "/b", os.O_RDWR | os.O_CREAT)
+    out = told(fcntl.ioctl, b, 0x40049409, a)
+    os.close(a)
+    os.close(b)
+    return out
+
+
+@case
+def extents(d):
+    """FIEMAP tells where a file's blocks are."""
+    put(d + "/f", b"x" * 8192)
+    fd = os.open(d + "/f", os.O_RDONLY)
+    os.fsync(fd)
+    out = told(fcntl.ioctl, fd, 0xC020660B, bytearray(32 + 56))
+    os.close(fd)
+    return out if out in ("EOPNOTSUPP", "ENOTSUP", "ENOTTY") else "told"
+
+
+@case
+def holes_between_data(d):
+    f = d + "/f"
+    fd = os.open(f, os.O_RDWR | os.O_CREAT)
+    for at in (0, 1 << 20, 3 << 20):
+        os.pwrite(fd, b"x" * 4096, at)
+    os.ftruncate(fd, 5 << 20)
+    out, at = [], 0
+    while isinstance(at, int):
+        data = told(os.lseek, fd, at, os.SEEK_DATA)
+        at = told(os.lseek, fd, data, os.SEEK_HOLE) if isinstance(data, int) else data
+        out += [data, at]
+    out += [os.lseek(fd, 100, os.SEEK_SET), os.lseek(fd, 5, os.SEEK_CUR), told(os.lseek, fd, -1, os.SEEK_SET), told(os.lseek, fd, 5 << 20, os.SEEK_HOLE), told(os.lseek, fd, -1, os.SEEK_DATA)]
+    os.close(fd)
+    return out
+
+
+@case
+def large_offsets(d):
+    fd = os.open(d + "/f", os.O_RDWR | os.O_CREAT)
+    out = [told(os.pwrite, fd, b"x", (1 << 43)), os.fstat(fd).st_size, os.pread(fd, 2, (1 << 43)).decode(), os.pread(fd, 5, 1 << 33).hex()]
+    out += [told(os.pwrite, fd, b"x", (1 << 63) - 1), told(os.ftruncate, fd, 1 << 32), os.fstat(fd).st_size]
+    os.close(fd)
     return out

@@ -1,10 +1,11 @@
 """Directories, links, renames, names that are odd, files that are none."""
 
+import ctypes
 import os
 import socket
 import stat
 
-from cases.common import case, facts, get, listing, put, renameat2, told
+from cases.common import case, facts, get, in_child, libc, listing, name_of, put, renameat2, told
 
 
 @case
@@ -195,3 +196,115 @@ def special_files(d):
     os.close(r)
     os.close(w)
     return out + [facts(d + "/dev"), facts(d + "/reg")]
+
+
+@case
+def many_names_of_one_file(d):
+    """By every name, through rename and unlink of any."""
+    for sub in ("x", "y", "z"):
+        os.mkdir(d + "/" + sub)
+    put(d + "/x/0", b"one")
+    names = [d + "/x/0"]
+    fd = os.open(names[0], os.O_RDWR)
+    out = []
+    for i in range(1, 9):
+        names.append(d + "/" + "xyz"[i % 3] + "/%d" % i)
+        os.link(names[i // 2], names[-1])
+        out.append([os.lstat(n).st_nlink for n in names])
+    for i, name in enumerate(names):
+        put(name, b"by %d" % i)
+        out.append({get(n) for n in names} == {"by %d" % i})
+    for i in (0, 4, 8):
+        os.rename(names[i], d + "/moved%d" % i)
+        names[i] = d + "/moved%d" % i
+        out.append(len({(os.lstat(n).st_ino, os.lstat(n).st_nlink, get(n)) for n in names}))
+    os.rename(d + "/y", d + "/z/y")
+    names = [n.replace("/y/", "/z/y/") for n in names]
+    out.append([facts(n) for n in names])
+    while names:
+        os.unlink(names.pop(len(names) // 2))
+        out += [[facts(n) for n in names], facts("", fd=fd), os.pwrite(fd, b"%d" % len(names), 0), {get(n) for n in names} == {"%d %d" % (len(names), 8)} if names else None]
+    out.append(os.pread(fd, 9, 0).decode())
+    os.close(fd)
+    return out
+
+
+@case
+def linked_again_after_the_last_unlink(d):
+    put(d + "/f", b"x")
+    fd = os.open(d + "/f", os.O_RDONLY)
+    os.unlink(d + "/f")
+    r = libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, os.fsencode(d + "/g"), 0x400)
+    out = [r, name_of(ctypes.get_errno()) if r else 0, listing(d), facts("", fd=fd)]
+    os.close(fd)
+    return out
+
+
+@case
+def directory_replaced_while_open(d):
+    """Renamed over an empty directory that is open elsewhere, and somebody's working directory."""
+    os.mkdir(d + "/old")
+    os.mkdir(d + "/new")
+    put(d + "/new/in", b"x")
+    fd = os.open(d + "/old", os.O_RDONLY | os.O_DIRECTORY)
+    moved = os.open(d + "/new", os.O_RDONLY | os.O_DIRECTORY)
+    out = [told(os.rename, d + "/new", d + "/old"), told(os.listdir, fd), facts("", fd=fd), told(os.mkdir, "x", dir_fd=fd), told(os.stat, "in", dir_fd=fd)]
+    out += [listing(moved), told(os.mkdir, "made", dir_fd=moved), listing(d + "/old"), listing(d)]
+    os.close(fd)
+    os.close(moved)
+    return out
+
+
+@case
+def working_directory_goes(d):
+    def inside():
+        os.mkdir(d + "/a")
+        os.chdir(d + "/a")
+        os.rename(d + "/a", d + "/b")
+        out = [os.getcwd() == os.path.realpath(d) + "/b", told(put, "f", b"x"), listing(d + "/b")]
+        os.unlink("f")
+        os.rmdir(d + "/b")
+        out += [told(os.getcwd), told(os.listdir, "."), told(put, "f"), told(os.mkdir, "x"), facts("."), told(os.stat, "..") == told(os.stat, d), told(os.chmod, ".", 0o700)]
+        return out
+
+    return in_child(inside)
+
+
+@case
+def across_devices(d):
+    put(d + "/f", b"x")
+    os.mkdir(d + "/dir")
+    there = "/dev/shm/.oplist-%d" % os.getpid()
+    out = [told(os.rename, d + "/f", "/proc/self/f"), told(os.rename, "/proc/self/status", d + "/g"), told(os.rename, d + "/dir", "/dev/shm")]
+    return out + [told(os.link, d + "/f", there), told(os.link, "/dev/null", d + "/null"), told(os.rename, d + "/f", there), listing(d)]
+
+
+@case
+def whiteouts(d):
+    put(d + "/a", b"x")
+    put(d + "/b", b"y")
+    out = [renameat2(d + "/a", d + "/c", 4), facts(d + "/a"), renameat2(d + "/b", d + "/c", 4), facts(d + "/b"), get(d + "/c")]
+    return out + [renameat2(d + "/c", d + "/e", 5), renameat2(d + "/e", d + "/c", 6), listing(d), told(os.unlink, d + "/a")]
+
+
+@case
+def sockets(d):
+    """Stream, datagram, and names of them."""
+    here = os.getcwd()
+    os.chdir(d)
+    got = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    got.bind("datagrams")
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    c.sendto(b"one", "datagrams")
+    out = [got.recv(9).decode(), told(os.open, "datagrams", os.O_RDONLY), told(got.bind, "datagrams"), told(os.link, "datagrams", "second"), told(os.rename, "datagrams", "third")]
+    c.sendto(b"two", "second")
+    out += [got.recv(9).decode(), facts("third"), told(os.unlink, "second"), told(c.sendto, b"three", "second"), told(c.sendto, b"four", "third")]
+    got.close()
+    out += [told(c.sendto, b"five", "third"), listing(".")]
+    s = socket.socket(socket.AF_UNIX)
+    put("file")
+    out += [told(s.connect, "file"), told(s.bind, "third"), told(s.bind, "none/x")]
+    s.close()
+    c.close()
+    os.chdir(here)
+    return out

@@ -3,8 +3,10 @@
 import ctypes
 import mmap
 import os
+import resource
+import signal
 
-from cases.common import case, facts, get, libc, listing, name_of, put, told
+from cases.common import as_user, case, facts, get, in_child, is_root, libc, listing, name_of, put, told
 
 
 @case
@@ -195,3 +197,101 @@ def direct(d):
     out = [os.preadv(fd, [m], 4096), m[:3].decode()]
     os.close(fd)
     return out
+
+
+@case
+def direct_writes(d):
+    f = d + "/f"
+    put(f)
+    fd = told(os.open, f, os.O_RDWR | os.O_DIRECT)
+    if not isinstance(fd, int):
+        return fd
+    m = mmap.mmap(-1, 8192)
+    m[0:8192] = b"d" * 8192
+    out = [os.pwritev(fd, [m], 4096), facts(f), get(f)[4095:4098]]
+    other = os.open(f, os.O_RDWR)
+    out += [os.pwrite(other, b"cached", 4096), os.preadv(fd, [m], 4096), m[:7].decode()]
+    os.close(other)
+    os.close(fd)
+    return out
+
+
+@case
+def direct_but_not_aligned(d):
+    put(d + "/f", b"q" * 8192)
+    fd = told(os.open, d + "/f", os.O_RDONLY | os.O_DIRECT)
+    if not isinstance(fd, int):
+        return fd
+    m = mmap.mmap(-1, 4096)
+    out = told(os.preadv, fd, [memoryview(m)[1:101]], 7)
+    os.close(fd)
+    return out
+
+
+@case
+def setgid_is_for_members(d):
+    """A user who is not in the file's group cannot keep its setgid bit; chown and writes take it away."""
+    if not is_root():
+        return "one user"
+    f = d + "/f"
+    put(f)
+    os.chown(f, 1234, 4321)
+    os.chmod(d, 0o777)
+    out = [as_user(1234, lambda: [told(os.chmod, f, 0o2755), facts(f)]), as_user(1234, lambda: [told(os.chmod, f, 0o2755), facts(f)], groups=[4321])]
+    out += [as_user(1234, lambda: told(put, f, b"x")), facts(f)]
+    for mode in (0o6755, 0o2644, 0o4711):
+        os.chmod(f, mode)
+        out += [as_user(1234, lambda: [told(os.chown, f, -1, 1234)], groups=[4321]), facts(f)]
+        os.chown(f, 1234, 4321)
+    for mode in (0o6755, 0o2644):
+        os.chmod(f, mode)
+        out += [as_user(1234, lambda: [told(os.truncate, f, 1), facts(f)])]
+        os.chmod(f, mode)
+        out += [told(os.truncate, f, 0), facts(f)]
+
+    def overwrites():
+        fd = os.open(f, os.O_WRONLY)
+        out = os.write(fd, b"z")
+        os.close(fd)
+        return [out, facts(f)]
+
+    for groups in ((), (4321,), range(5000, 5100)):
+        for mode in (0o6777, 0o2666):
+            os.chmod(f, mode)
+            out.append(as_user(1236, overwrites, groups=groups))
+    os.chown(d, 0, 4321)
+    os.chmod(d, 0o2777)
+    out.append(as_user(1235, lambda: [put(d + "/g", mode=0o2775), facts(d + "/g"), told(os.mkdir, d + "/sub", 0o775), facts(d + "/sub")]))
+    return out
+
+
+@case
+def file_size_limit(d):
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+        fd = os.open(d + "/f", os.O_RDWR | os.O_CREAT)
+        out = [os.write(fd, b"x" * 4000), os.write(fd, b"y" * 4000), told(os.write, fd, b"z"), told(os.ftruncate, fd, 6000)]
+        return out + [told(os.posix_fallocate, fd, 0, 9000), os.fstat(fd).st_size]
+
+    return in_child(limited)
+
+
+@case
+def killed_while_writing(d):
+    """What a killed program had written is there, and nothing else."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        fd = os.open(d + "/f", os.O_CREAT | os.O_WRONLY)
+        for _ in range(1 << 20):
+            os.write(fd, b"0123456789abcdef" * 256)
+            os.write(w, b"x")
+        os._exit(0)
+    os.read(r, 1)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(r)
+    os.close(w)
+    data = get(d + "/f")
+    return [len(data) >= 4096, data == ("0123456789abcdef" * (len(data) // 16 + 1))[: len(data)], told(os.unlink, d + "/f")]
