@@ -1,9 +1,11 @@
+#include "fs/append.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/uio.h>
 
 /* One for each lane, made at its first READ. */
 static char *read_buffers[LANES_MAX];
@@ -62,40 +64,14 @@ int clear_set_ids(fuse_req_t req, int fd)
 	return cleared && fchmod(fd, st.st_mode & ~cleared & 07777) ? -errno : 0;
 }
 
-/* Where this append goes: to the end, or where a dead worker had been about to write it, when the end was there. */
-static uint64_t append_at(uint64_t size)
-{
-	struct intent *i = &lane_current()->intent;
-
-	if (!request_is_resumed() || !i->offset)
-		i->offset = size + 1;
-	return i->offset - 1;
-}
-
-/*
- * O_APPEND comes with an offset from the size that the kernel remembers. Where the lower's end is
- * elsewhere, somebody else has written: the true end is there.
- */
-static int true_end(int fd, struct observe_op *op, bool *moved)
-{
-	uint64_t asked = op->offset;
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (op->append)
-		op->offset = append_at((uint64_t)st.st_size);
-	*moved = op->offset != asked;
-	op->append = op->offset >= (uint64_t)st.st_size;
-	return 0;
-}
-
-static ssize_t write_all(int fd, const char *data, size_t size, off_t offset)
+/* An append goes to the end as it is at that instant, not as it was looked up: others write behind the mount. */
+static ssize_t write_all(int fd, const char *data, size_t size, off_t offset, int flags)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t n = pwrite(fd, data + done, size - done, offset + (off_t)done);
+		struct iovec rest = { (void *)(data + done), size - done };
+		ssize_t n = pwritev2(fd, &rest, 1, offset + (off_t)done, flags);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -106,37 +82,62 @@ static ssize_t write_all(int fd, const char *data, size_t size, off_t offset)
 	return (ssize_t)done;
 }
 
-void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+static int size_of(int fd, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* What is to be written, and where the kernel believes that it goes. */
+static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const char *data, bool append)
 {
 	const struct fuse_write_in *in = request_argument();
+	bool fixed = !append;
+	uint64_t end = 0;
+	ssize_t n = append ? append_plan(fd, data, op->size, &op->offset, &fixed) : 0;
+
+	if (n == 0)
+		n = size_of(fd, &end);
+	if (n == 0) {
+		op->append = op->offset >= end;
+		n = observe_before(op);
+	}
+	if (n < 0)
+		return n;
+	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+		n = clear_set_ids(req, fd);
+	if (n == 0)
+		n = write_all(fd, data, op->size, (off_t)op->offset, fixed ? 0 : RWF_APPEND);
+	die_at(DIE_CALL);
+	observe_after(op, (int)n);
+	return n;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+{
 	struct observe_op op = observe_of(req, OBSERVE_WRITE);
+	bool append = (fi->flags & O_APPEND) && !fi->writepage;
 	AUTO_FILE f = NULL;
-	bool moved = false;
+	uint64_t end = 0;
 	ssize_t n = files_get(id, true, &f);
 
 	op.node = id;
 	op.offset = (uint64_t)offset;
 	op.size = size;
-	op.append = (fi->flags & O_APPEND) && !fi->writepage;
-	if (n == 0 && f->append_only && !op.append)
+	if (n == 0 && f->append_only && !append)
 		n = -EPERM;
 	if (n == 0)
-		n = true_end(f->fd, &op, &moved);
-	if (n == 0)
-		n = observe_before(&op);
-	if (n == 0) {
-		if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
-			n = clear_set_ids(req, f->fd);
-		if (n == 0)
-			n = write_all(f->fd, data, size, (off_t)op.offset);
-		die_at(DIE_CALL);
-		observe_after(&op, (int)n);
-	}
+		n = write_lower(req, &op, f->fd, data, append);
 	if (n < 0)
 		reply_error(req, (int)n);
 	else
 		fuse_reply_write(req, (size_t)n);
-	if (moved)
+	/* the kernel counts from the end that it remembers */
+	if (n > 0 && append && (size_of(f->fd, &end) || end != (uint64_t)offset + (uint64_t)n))
 		notify_invalidate(id);
 }
 

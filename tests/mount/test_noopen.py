@@ -303,3 +303,34 @@ def _fails(call, *args):
     except OSError as e:
         return e.errno == errno.ENFILE
     return False
+
+
+def append_lines(path, letter, count):
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+    for i in range(count):
+        os.write(fd, b"%s %06d\n" % (letter, i))
+    os.close(fd)
+
+
+def test_appends_from_both_sides(mount, tree):
+    """A log that is written through the mount and behind it: no line is lost, none torn."""
+    m = mount()
+    (m.path / "log").write_bytes(b"")
+    sides = {b"m": m.path / "log", b"b": tree.src / "log", b"n": m.path / "log"}
+    pids = []
+    for letter, path in sides.items():
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                append_lines(path, letter, 2000)
+                code = 0
+            finally:
+                os._exit(code)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0]
+    lines = read(tree.src / "log").splitlines()
+    for letter in sides:
+        assert [line for line in lines if line[:1] == letter] == [b"%s %06d" % (letter, i) for i in range(2000)]
+    assert len(lines) == 6000
+    wait_until(lambda: read(m.path / "log") == read(tree.src / "log"), what="the mount shows all lines")
