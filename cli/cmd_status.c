@@ -181,6 +181,26 @@ static void print_services(const json_t *m)
 	json_array_foreach(list, i, s) printf("  %-12s not started: %s\n", text(s, "service"), text(s, "reason"));
 }
 
+/* What has been served for long: a disk or a network behind the mount hangs, perhaps. */
+static void print_slow(const json_t *m)
+{
+	const json_t *list = json_object_get(m, "slow");
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(list, i, s)
+	{
+		AUTO_FREE char *path = json_get_bytes(s, "name");
+		AUTO_BUF safe = { 0 }, taken = { 0 };
+
+		if (say_safe(&safe, !path ? "a removed file" : *path ? path : ".") < 0 ||
+		    say_duration(&taken, json_integer_value(json_object_get(s, "ms"))) < 0)
+			return;
+		printf("  %s%-12s%s %s of %s has taken %s so far\n", say_style(SAY_RED), "slow", say_style(SAY_PLAIN),
+		       text(s, "request"), buf_str(&safe), buf_str(&taken));
+	}
+}
+
 static void print_mount(const json_t *m)
 {
 	AUTO_BUF uptime = { 0 };
@@ -200,6 +220,7 @@ static void print_mount(const json_t *m)
 		printf(")");
 	}
 	putchar('\n');
+	print_slow(m);
 	print_services(m);
 }
 

@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "fs/die.h"
 #include "fs/files_of_mount.h"
+#include "fs/oom.h"
 #include "fs/ready.h"
 #include "fs/server.h"
 #include "fs/shared.h"
@@ -309,6 +310,7 @@ int keeper_main(const struct options *o)
 		fcntl(o->lifeline_fd, F_SETFD, FD_CLOEXEC);
 	if (o->ready_fd >= 0)
 		fcntl(o->ready_fd, F_SETFD, FD_CLOEXEC);
+	oom_spare();
 	keeper.signals = take_signals();
 	r = keeper.signals < 0 ? -errno : start(o, &error);
 	if (r < 0) {

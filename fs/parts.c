@@ -11,6 +11,7 @@
 #include "fs/ops.h"
 #include "fs/server.h"
 #include "fs/settle.h"
+#include "fs/slow.h"
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdbool.h>
@@ -97,19 +98,6 @@ static void on_detach(void)
 	control_send(control_socket, CONTROL_DETACH, 0, -1);
 }
 
-static int64_t busiest_ns(void)
-{
-	int64_t oldest = 0;
-
-	for (uint32_t i = 0; i < shared->lane_count; i++) {
-		int64_t since = __atomic_load_n(&shared->lanes[i].since_ns, __ATOMIC_RELAXED);
-
-		if (since && (!oldest || since < oldest))
-			oldest = since;
-	}
-	return oldest;
-}
-
 /* Read a moment apart: equal only while nothing goes on. */
 static void count_requests(json_t *o)
 {
@@ -138,7 +126,8 @@ static void add_status(void *object)
 	json_object_set_new(o, "daemon_log", json_string(shared->config.log_path));
 	count_requests(o);
 	json_object_set_new(o, "git", json_pack("{s:s}", "helper", ignore_helper()));
-	json_object_set_new(o, "oldest_request_ns", json_integer(busiest_ns()));
+	json_object_set_new(o, "oldest_request_ns", json_integer(slow_oldest_ns()));
+	json_object_set_new(o, "slow", slow_requests());
 }
 
 int parts_start_serving(int control)

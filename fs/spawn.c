@@ -1,6 +1,7 @@
 #include "fs/spawn.h"
 #include "core/base/exe.h"
 #include "core/base/log.h"
+#include "fs/oom.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -76,6 +77,7 @@ static void exec_git(const char *program, int root_fd, int socket, const char *r
 	char text[16];
 
 	default_signals();
+	oom_spare_no_more();
 	if (become_owner(root_fd) || setsid() < 0)
 		_exit(126);
 	fcntl(socket, F_SETFD, 0);

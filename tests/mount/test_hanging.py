@@ -1,0 +1,96 @@
+"""What is behind the mount hangs: here another mount whose worker is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.lib.wait import wait_until
+from tests.mount.test_git import children
+
+REQUESTS = {
+    "lookup": ("dir/new", "os.stat('dir/new')"),
+    "read": ("dir/old", "os.read(os.open('dir/old', os.O_RDONLY), 9)"),
+    "create": ("made", "os.open('made', os.O_CREAT | os.O_EXCL | os.O_WRONLY)"),
+    "rename": ("dir/old", "os.rename('dir/old', 'dir/else')"),
+}
+
+
+@pytest.fixture
+def outer(mount, tree):
+    (tree.src / "dir").mkdir()
+    (tree.src / "dir" / "old").write_text("old")
+    (tree.dir / "mid").mkdir()
+    inner = mount(mnt=tree.dir / "mid")
+    m = mount(src=tree.dir / "mid", options="sole_writer")  # so that the kernel asks nothing twice
+    m.inner = inner
+    return m
+
+
+@contextmanager
+def stopped(m):
+    worker = m.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+CLIENT = """
+import os, sys
+os.listdir(".")
+[os.path.exists(name) for name in ("dir/old", "dir/else", "made")]
+print("go", flush=True)
+input()
+try:
+    exec(sys.argv[1])
+except FileNotFoundError:
+    pass
+"""
+
+
+def start(m, script):
+    """A client that has looked up what it needs, and goes on when it is told to."""
+    argv = [sys.executable, "-c", CLIENT, script]
+    p = subprocess.Popen(argv, cwd=m.path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "go\n"
+    return p
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+def test_status_shows_what_hangs(outer, hrfs, request_name):
+    path, script = REQUESTS[request_name]
+    assert outer.status()["slow"] == []
+    client = start(outer, script)
+    with stopped(outer.inner):
+        client.stdin.write("\n")
+        client.stdin.flush()
+        slow = wait_until(lambda: outer.status()["slow"], what="a request that hangs")
+        assert [(s["request"], s["name"]) for s in slow] == [(request_name, path)]
+        assert slow[0]["ms"] >= 1000
+        assert f"{request_name} of {path} has taken " in hrfs("status", outer.path).stdout
+    assert client.wait() == 0
+    wait_until(lambda: outer.status()["slow"] == [], what="nothing hangs any more")
+
+
+def may_be_spared():
+    """CAP_SYS_RESOURCE, which root may lack in a container."""
+    return subprocess.run(["sh", "-c", "echo -900 >/proc/self/oom_score_adj"], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_mount_goes_last_when_memory_runs_out(mount):
+    """A compiler can be started again. The git helper is like any other process."""
+    m = mount()
+    mine = Path("/proc/self/oom_score_adj").read_text()
+    spared = "-900\n" if may_be_spared() else mine
+    for _ in range(2):
+        helper = wait_until(lambda: children(m, "hrfs-git"), what="a helper")[0]
+        told = [Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in (m.keeper, m.worker_pid(), helper)]
+        assert told == [spared, spared, mine]
+        os.kill(m.worker_pid(), signal.SIGKILL)
+        os.stat(m.path)
