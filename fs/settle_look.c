@@ -1,5 +1,6 @@
 #include "fs/settle_look.h"
 #include "core/base/buf.h"
+#include "core/base/path.h"
 #include "core/base/proc.h"
 #include "fs/lower.h"
 #include "fs/observe_reach.h"
@@ -126,7 +127,7 @@ static void look_at_process(struct look *l, struct rule_batch *b, struct writer_
 		close(p->pidfd);
 }
 
-/* Which marks are of files in `open`. */
+/* Which marks are of files in `open`. An editor keeps its swap file open from one save to the next: that is nothing to wait for. */
 static void find_open(struct look *l, struct rule_batch *b, const struct mark *marks, struct journal *j, int root_fd,
 		      const struct inodes *open)
 {
@@ -137,7 +138,7 @@ static void find_open(struct look *l, struct rule_batch *b, const struct mark *m
 		struct stat st;
 		AUTO_FD fd = -1;
 
-		if (journal_mark_path(j, marks[i].index, &path) < 0)
+		if (journal_mark_path(j, marks[i].index, &path) < 0 || path_is_editor_temporary(path_base(buf_str(&path))))
 			continue;
 		fd = reach(root_fd, buf_str(&path));
 		if (fd < 0 || lower_identify(fd, "", &is, &st) < 0)

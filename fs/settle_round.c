@@ -25,18 +25,10 @@ int64_t round_now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static void list_done(struct round *r)
+void round_done(struct round *r)
 {
 	free(r->marks);
 	free(r->b.marks);
-	r->marks = NULL;
-	r->b.marks = NULL;
-	r->b.count = 0;
-}
-
-void round_done(struct round *r)
-{
-	list_done(r);
 	look_done(&r->look);
 }
 
@@ -80,15 +72,6 @@ static int list(struct round *r)
 	return 0;
 }
 
-/* What lies below directories that have moved comes in only now: they may have moved back until now. */
-static int list_whole(struct round *r)
-{
-	if (!tree_expand(settling.journal, settling.root_fd))
-		return 0;
-	list_done(r);
-	return list(r);
-}
-
 static bool mark_lives(uint32_t mark, int64_t born_ns, void *arg)
 {
 	struct mark m;
@@ -102,13 +85,13 @@ static void tell(struct telling *t, tick_t done)
 	struct batch batch = {
 		.from = settling.done,
 		.to = done,
-		.first_ns = t->first_ns,
 		.settled_ns = round_now_ns(),
 		.count = t->count,
 		.changes = t->changes,
 		.truncated = t->truncated,
 	};
 
+	batch.first_ns = t->count ? t->first_ns : batch.settled_ns;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	batch.time_ms = wall.tv_sec * 1000LL + wall.tv_nsec / 1000000;
 	settling.listener(&batch, settling.arg);
@@ -280,12 +263,15 @@ int64_t round_look(struct round *r)
 		settling.back_off_ns = BACK_OFF_FIRST_NS;
 		return r->b.until_ns;
 	}
-	if (list_whole(r) < 0)
-		return r->b.now_ns + BACK_OFF_LAST_NS;
-	if (moves_remain())
-		return r->b.now_ns + BACK_OFF_FIRST_NS; /* one is under way this very moment */
 	look_around(&r->look, &r->b, r->marks, settling.journal, settling.root_fd, settling.dev);
 	if (rules_decide(&r->b)) {
+		/* what lies below directories that have moved comes in only now: they may have moved back until now */
+		bool more = tree_expand(settling.journal, settling.root_fd);
+
+		if (moves_remain()) /* one is under way this very moment */
+			return r->b.now_ns + BACK_OFF_FIRST_NS;
+		if (more)
+			return 0;
 		again = publish(r) ? 0 : r->b.now_ns + BACK_OFF_FIRST_NS;
 		settling.back_off_ns = BACK_OFF_FIRST_NS;
 	} else {

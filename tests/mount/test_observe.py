@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.mount.observe_batches import Batches, Tool, change, grow_old, names, real, told, tool, whys
+from tests.mount.observe_batches import Batches, Tool, change, grow_old, names, real, save, told, tool, whys
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def only(batches):
 
 def test_same_bytes(m):
     clock = m.clock()
-    (m.path / "f").write_text("one\ntwo\n")
+    save(m.path / "f", "one\ntwo\n")
     assert whys(told(m, clock)) == {"f": "same-content"}
     assert m.since(clock) == []
 
@@ -153,7 +153,7 @@ os.pwrite(b, b'one', 0)""",
 @pytest.mark.parametrize("known", [False, True], ids=["unknown before", "known before"])
 def test_the_state_before_is_kept(m, case, known):
     if known:
-        (m.path / "f").write_text("one\ntwo\n")
+        save(m.path / "f", "one\ntwo\n")
         m.settle()
     clock = m.clock()
     tool("import os\n" + KEPT[case], cwd=m.path)
@@ -191,7 +191,7 @@ os.symlink('target', 'd/link')""",
 
 def test_new_content(m):
     clock = m.clock()
-    (m.path / "f").write_text("three\n")
+    save(m.path / "f", "three\n")
     c = only(told(m, clock))
     assert (c["name"], c["open"], c["writer"]["appended"]) == ("f", False, False)
     assert c["before"]["hash"] and c["after"]["hash"] and c["before"]["hash"] != c["after"]["hash"]
@@ -200,10 +200,10 @@ def test_new_content(m):
 
 def test_states_are_of_the_content_alone(m):
     clock = m.clock()
-    (m.path / "g").write_text("one\ntwo\n")
+    save(m.path / "g", "one\ntwo\n")
     first = only(told(m, clock))
     clock = m.clock()
-    (m.path / "f").write_text("new")
+    save(m.path / "f", "new")
     assert only(told(m, clock))["before"] == first["after"]
 
 
@@ -280,8 +280,8 @@ def test_a_directory_is_seen_moved_at_once(m):
 
 def test_directories_are_exchanged(m):
     (m.path / "e").mkdir()
-    (m.path / "e" / "x").write_text("another\n")
-    (m.path / "e" / "z").write_text("z\n")
+    save(m.path / "e" / "x", "another\n")
+    save(m.path / "e" / "z", "z\n")
     m.settle()
     clock = m.clock()
     exchange(m.path / "d", m.path / "e")
@@ -312,7 +312,7 @@ def test_every_name_of_a_file(m):
         wanted.append(f"link{i}")
     m.settle()
     clock = m.clock()
-    (m.path / "link7").write_text("by another name")
+    save(m.path / "link7", "by another name")
     (batch,) = told(m, clock)
     assert real(batch) == sorted(wanted)
 
@@ -345,7 +345,7 @@ def test_paths_longer_than_a_system_call_takes(m):
 def test_strange_names(m):
     clock = m.clock()
     name = "new\nline \"quote\" \\ é"
-    (m.path / name).write_text("x")
+    save(m.path / name, "x")
     assert only(told(m, clock))["name"] == name
     clock = m.clock()
     with open(os.fsencode(m.path) + b"/\xff\xfe", "w") as f:
@@ -479,7 +479,7 @@ def test_query_does_not_wait_for_settling(m):
 
 def test_state_at_a_clock(m):
     before = m.clock()
-    (m.path / "f").write_text("new")
+    save(m.path / "f", "new")
     m.settle()
     after = m.clock()
     old = m.ask("hrfs-state", {"path": "f", "clock": before})

@@ -10,18 +10,20 @@ from tests.mount.observe_batches import Batches, Metronome, Tool, grow_old, name
 PATIENT = "settle_cap_ms=600000"
 
 
+def write_files(tree, count):
+    (tree.src / "d").mkdir()
+    for i in range(count):
+        (tree.src / "d" / f"f{i}").write_text(f"line {i}\n")
+    return [f"d/f{i}" for i in range(count)]
+
+
 @pytest.fixture
 def many(tree):
-    """500 files."""
-    (tree.src / "d").mkdir()
-    for i in range(500):
-        (tree.src / "d" / f"f{i}").write_text(f"line {i}\n")
-    return [f"d/f{i}" for i in range(500)]
+    return write_files(tree, 500)
 
 
-@pytest.fixture
-def repository(tree, many):
-    """With another branch B, on which all files differ, one is gone, and one more is there."""
+def make_repository(tree, names):
+    """With another branch B, on which all these files differ, one is gone, and one more is there."""
 
     def git(*args):
         subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=a@b.c", *args], cwd=tree.src, check=True)
@@ -31,7 +33,7 @@ def repository(tree, many):
     git("add", ".")
     git("commit", "-q", "-m", "A")
     git("checkout", "-q", "-b", "B")
-    for name in many:
+    for name in names:
         with open(tree.src / name, "a") as f:
             f.write("B\n")
     os.unlink(tree.src / "gone")
@@ -39,7 +41,12 @@ def repository(tree, many):
     git("add", "-A")
     git("commit", "-q", "-m", "B")
     git("checkout", "-q", "A")
-    return sorted(many + ["gone", "more"])
+    return sorted(names + ["gone", "more"])
+
+
+@pytest.fixture
+def repository(tree, many):
+    return make_repository(tree, many)
 
 
 def outside_git(changed):
@@ -65,7 +72,8 @@ def test_checkout_of_another_branch(mount, repository):
     assert outside_git(real(batches.next())) == repository
 
 
-def test_checkout_there_and_back(mount, repository):
+def test_checkout_there_and_back(mount, tree):
+    make_repository(tree, write_files(tree, 50))
     m = mount()
     clock = m.clock()
     subprocess.run("git checkout -q B && git checkout -q A", shell=True, cwd=m.path, check=True)
@@ -129,6 +137,18 @@ def test_open_file_outside_of_the_batch_holds_up_nothing(mount, tree):
         elsewhere.write("x")
         (m.path / "f").write_text("two")
         assert real(batches.next()) == ["f"]
+
+
+def test_swap_file_of_an_editor_holds_up_nothing(mount):
+    m = mount(options=PATIENT)
+    batches = Batches(m)
+    grow_old()
+    with open(m.path / ".f.swp", "w") as swap:
+        swap.write("mine")
+        swap.flush()
+        (m.path / "f").write_text("two")
+        (batch,) = batches.upto("f")
+        assert "f" in real(batch)
 
 
 def test_index_lock_of_a_living_process(mount, tree):
