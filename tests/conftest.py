@@ -142,6 +142,8 @@ class Test:
             "GIT_CONFIG_GLOBAL": str(self.dir / "gitconfig"),
             "GIT_CONFIG_SYSTEM": "/dev/null",
             "LC_ALL": "C.UTF-8",
+            "GOCACHE": str(Path(self.session.base) / "go-cache"),  # one for all: go compiles its library only once
+            "GOTOOLCHAIN": "local",
         }
         for name, value in SANITIZERS.items():
             log = f"log_path={self.san}/{name.partition('_')[0].lower()}"

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 
 import pytest
 
@@ -34,16 +35,10 @@ def example(request, test, tree, free_port):
     return request.param, tree.src / file, greeting, port
 
 
-def environment(test):
-    # one cache for all tests of a run: a first `go build` compiles the standard library
-    cache = test.dir.parent / "go-cache"
-    return {"GOCACHE": str(cache), "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "HOME": str(test.dir)}
-
-
 @pytest.mark.time_limit(240)
 def test_reloads_on_edits(example, test, tree, hrfs, hrfs_start):
     name, file, greeting, port = example
-    run = hrfs_start("run", cwd=tree.src, env=environment(test))
+    run = hrfs_start("run", cwd=tree.src)
     run.wait_for(r"(?m)^.*\bweb\b.*\bready\b", timeout=200)
     assert get(port) == (200, f"{greeting}\n")
     for edit in ("one", "two", "three"):
@@ -51,7 +46,7 @@ def test_reloads_on_edits(example, test, tree, hrfs, hrfs_start):
         file.write_text(re.sub(rf"{greeting}[^'\"]*", f"{greeting}, {edit}", text))
         hrfs("wait", cwd=tree.src, timeout=120)
         assert get(port) == (200, f"{greeting}, {edit}\n")
-    run.signal(2)
+    run.signal(signal.SIGINT)
     run.wait()
 
 
@@ -60,7 +55,7 @@ def test_a_bad_edit_leaves_the_old_code_serving(example, test, tree, hrfs, hrfs_
     name, file, greeting, port = example
     if name not in ("c", "go"):
         pytest.skip("nothing is built that could fail")
-    run = hrfs_start("run", cwd=tree.src, env=environment(test))
+    run = hrfs_start("run", cwd=tree.src)
     run.wait_for(r"(?m)^.*\bweb\b.*\bready\b", timeout=200)
     good = file.read_text()
     file.write_text(good + "\nthis is no code\n")
@@ -71,5 +66,5 @@ def test_a_bad_edit_leaves_the_old_code_serving(example, test, tree, hrfs, hrfs_
     file.write_text(good.replace(greeting, f"{greeting}, mended"))
     hrfs("wait", cwd=tree.src, timeout=120)
     assert get(port) == (200, f"{greeting}, mended\n")
-    run.signal(2)
+    run.signal(signal.SIGINT)
     run.wait()
