@@ -47,7 +47,7 @@ int caller_thread_init(void)
  * the kernel has already decided that the caller may (default_permissions), with all of the caller's
  * groups, which are not ours.
  */
-static void become(uid_t uid, gid_t gid)
+static void become(uid_t uid, gid_t gid, unsigned more)
 {
 	struct __user_cap_data_struct caps[2];
 
@@ -55,7 +55,8 @@ static void become(uid_t uid, gid_t gid)
 	setfsuid(uid);
 	if (uid == 0 || capabilities_get(caps))
 		return;
-	caps[0].effective |= 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH;
+	caps[0].effective |= 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | more;
+	caps[0].effective &= ~(1U << CAP_SYS_RESOURCE); /* it lifts quotas and opens the reserve */
 	capabilities_set(caps);
 }
 
@@ -67,7 +68,15 @@ void caller_enter(uid_t uid, gid_t gid, mode_t mask)
 	}
 	if (!caller_privileged() || (uid == 0 && gid == 0))
 		return;
-	become(uid, gid);
+	become(uid, gid, 0);
+	me.changed = true;
+}
+
+void caller_enter_space(uid_t uid, gid_t gid)
+{
+	if (!caller_privileged() || uid == 0 || uid == (uid_t)-1)
+		return;
+	become(uid, gid, 1U << CAP_FSETID); /* setuid and setgid are taken away when the kernel asks for it */
 	me.changed = true;
 }
 

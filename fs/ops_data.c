@@ -1,4 +1,5 @@
 #include "fs/append.h"
+#include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
@@ -92,6 +93,13 @@ static int size_of(int fd, uint64_t *size)
 	return 0;
 }
 
+static void spend_as_caller(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	caller_enter_space(ctx->uid, ctx->gid);
+}
+
 /* What is to be written, and where the kernel believes that it goes. */
 static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const char *data, bool append)
 {
@@ -110,11 +118,35 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const 
 		return n;
 	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
 		n = clear_set_ids(req, fd);
-	if (n == 0)
+	if (n == 0) {
+		spend_as_caller(req);
 		n = write_all(fd, data, op->size, (off_t)op->offset, fixed ? 0 : RWF_APPEND);
+		caller_leave();
+	}
 	die_at(DIE_CALL);
 	observe_after(op, (int)n);
 	return n;
+}
+
+/*
+ * How much of an append a dead worker has written already. Where its place can be chosen it is written again
+ * there; a file that is only opened for appending would have it twice.
+ */
+static size_t appended_before(int fd, const struct observe_op *op)
+{
+	struct stat st;
+
+	if (!request_is_resumed() || fstat(fd, &st) || (uint64_t)st.st_size <= op->offset)
+		return 0;
+	return (uint64_t)st.st_size - op->offset < op->size ? (uint64_t)st.st_size - op->offset : op->size;
+}
+
+static ssize_t write_once(const struct file *f, const struct observe_op *op, const char *data)
+{
+	size_t done = f->append_only ? appended_before(f->fd, op) : 0;
+	ssize_t n = done < op->size ? write_all(f->fd, data + done, op->size - done, (off_t)(op->offset + done)) : 0;
+
+	return n < 0 && !done ? n : (ssize_t)done + (n > 0 ? n : 0);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
@@ -163,7 +195,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
+		spend_as_caller(req);
 		r = fallocate(f->fd, mode, offset, len) ? -errno : 0; /* absolute: the kernel sends no other modes */
+		caller_leave();
 		die_at(DIE_CALL);
 		observe_after(&op, r);
 	}
@@ -184,9 +218,11 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse
 	if (n == 0)
 		n = observe_before(&op);
 	if (n == 0) {
+		spend_as_caller(req);
 		n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
 		if (n < 0)
 			n = -errno;
+		caller_leave();
 		die_at(DIE_CALL);
 		observe_after(&op, n < 0 ? (int)n : 0);
 	}

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.lib.users import run_as
 from tests.mount.test_same import answers, differences, everybody
 
 SIZES = {"ext4": 64, "xfs": 320, "btrfs": 256}  # MiB
@@ -92,6 +93,33 @@ def test_full_disk(mount, tree):
         os.unlink(m.path / "big")
         (m.path / "again").write_bytes(b"y" * (1 << 20))
         assert m.umount() == 0
+
+
+def test_reserve_is_roots(mount, tree, other):
+    """A daemon of root's does not spend on its callers what the disk keeps for root."""
+    with lower("ext4", tree.dir) as at:
+        reserve = os.statvfs(at).f_bfree - os.statvfs(at).f_bavail
+        assert reserve > 100
+        (at / "src").mkdir()
+        m = mount(at / "src", options="allow_other")
+        os.chmod(m.path, 0o777)
+
+        def fill():
+            fd = os.open(m.path / "big", os.O_CREAT | os.O_WRONLY)
+            with contextlib.suppress(OSError):
+                os.posix_fallocate(fd, 0, 1 << 30)
+            for call in (lambda: os.write(fd, b"x" * (1 << 16)), lambda: os.posix_fallocate(fd, os.fstat(fd).st_size, 1 << 16)):
+                with contextlib.suppress(OSError):
+                    for _ in range(2000):
+                        os.lseek(fd, 0, os.SEEK_END)
+                        call()
+            os.fsync(fd)
+
+        run_as(other, fill)
+        assert os.statvfs(at).f_bavail < 100
+        assert os.statvfs(at).f_bfree > reserve * 0.9
+        (m.path / "root").write_bytes(b"x" * 100000)  # root may
+        m.umount()
 
 
 def test_vanished_lower(mount, tree):
