@@ -6,6 +6,8 @@
 
 #define NS 1000000000LL
 
+static _Thread_local bool inherited; /* the intent of this request was begun by a dead worker */
+
 const struct intent *intent_found(void)
 {
 	const struct intent *i = &lane_current()->intent;
@@ -18,7 +20,8 @@ struct intent *intent_begin(const struct intent *plan)
 	struct intent *i = &lane_current()->intent;
 	struct timespec now;
 
-	if (intent_found())
+	inherited = intent_found() != NULL;
+	if (inherited)
 		return i;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	*i = *plan;
@@ -30,7 +33,7 @@ struct intent *intent_begin(const struct intent *plan)
 
 bool intent_is_over(const struct intent *i, int *r)
 {
-	if (!request_is_resumed() || i->state != INTENT_DONE)
+	if (!inherited || i->state != INTENT_DONE)
 		return false;
 	*r = i->error;
 	return true;
@@ -38,7 +41,7 @@ bool intent_is_over(const struct intent *i, int *r)
 
 bool intent_is_doubtful(const struct intent *i)
 {
-	return request_is_resumed() && i->state == INTENT_BEGUN;
+	return inherited && i->state == INTENT_BEGUN;
 }
 
 void intent_done(struct intent *i, int r)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <linux/xattr.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -76,25 +77,52 @@ void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
 	reply_attribute(req, list, n, room);
 }
 
-/* Carries out, and tells whether what it does has been done already, by a worker that died at it. */
-typedef int changer(const char *path, const void *arg);
+struct attribute {
+	const char *path, *name;
+	const char *value; /* NULL: it is to be removed */
+	size_t size;
+	int flags;
+};
 
-static int change_once(const char *path, changer *call, changer *is_done, const void *arg)
+static bool is_there(const struct attribute *a)
 {
-	struct intent *i = intent_begin(&(struct intent){ .opcode = request_header()->opcode });
+	return getxattr(a->path, a->name, NULL, 0) >= 0 || errno != ENODATA;
+}
+
+static bool has_value(const struct attribute *a)
+{
+	AUTO_FREE char *now = malloc(a->size + 1);
+	ssize_t n = now ? getxattr(a->path, a->name, now, a->size + 1) : -1;
+
+	return n == (ssize_t)a->size && memcmp(now, a->value, a->size) == 0;
+}
+
+/* By a worker that died at it, since its call made again is refused? One that had to be refused was not. */
+static bool is_done(const struct attribute *a, bool had)
+{
+	if (!a->value)
+		return had && !is_there(a);
+	return !(had && a->flags & XATTR_CREATE) && has_value(a);
+}
+
+static int change_once(const struct attribute *a)
+{
+	struct intent *i = intent_begin(&(struct intent){ .opcode = request_header()->opcode, .had = is_there(a) });
 	int r;
 
 	if (intent_is_over(i, &r))
 		return r;
-	r = call(path, arg) ? -errno : 0;
+	r = a->value ? setxattr(a->path, a->name, a->value, a->size, a->flags) : removexattr(a->path, a->name);
+	if (r)
+		r = -errno;
 	die_at(DIE_CALL);
-	if (r < 0 && intent_is_doubtful(i) && is_done(path, arg))
+	if (r < 0 && intent_is_doubtful(i) && is_done(a, i->had))
 		r = 0;
 	intent_done(i, r);
 	return r;
 }
 
-static void change(fuse_req_t req, fuse_ino_t id, changer *call, changer *is_done, const void *arg)
+static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 {
 	struct observe_op op = observe_of(req, OBSERVE_ATTR);
 	AUTO_FD fd = node_open(id, O_PATH);
@@ -105,52 +133,19 @@ static void change(fuse_req_t req, fuse_ino_t id, changer *call, changer *is_don
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
-		r = change_once(fd_path(fd, path), call, is_done, arg);
+		a->path = fd_path(fd, path);
+		r = change_once(a);
 		observe_after(&op, r);
 	}
 	reply_error(req, r);
 }
 
-struct set_args {
-	const char *name, *value;
-	size_t size;
-	int flags;
-};
-
-static int call_set(const char *path, const void *arg)
-{
-	const struct set_args *a = arg;
-
-	return setxattr(path, a->name, a->value, a->size, a->flags);
-}
-
-static int is_set(const char *path, const void *arg)
-{
-	const struct set_args *a = arg;
-	AUTO_FREE char *now = malloc(a->size + 1);
-	ssize_t n = now ? getxattr(path, a->name, now, a->size + 1) : -1;
-
-	return n == (ssize_t)a->size && memcmp(now, a->value, a->size) == 0;
-}
-
 void op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name, const char *value, size_t size, int flags)
 {
-	struct set_args args = { name, value, size, flags };
-
-	change(req, id, call_set, is_set, &args);
-}
-
-static int call_remove(const char *path, const void *arg)
-{
-	return removexattr(path, arg);
-}
-
-static int is_removed(const char *path, const void *arg)
-{
-	return getxattr(path, arg, NULL, 0) < 0 && errno == ENODATA;
+	change(req, id, &(struct attribute){ .name = name, .value = value, .size = size, .flags = flags });
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 {
-	change(req, id, call_remove, is_removed, name);
+	change(req, id, &(struct attribute){ .name = name });
 }

@@ -39,7 +39,7 @@ struct intent {
 	uint32_t state; /* enum intent_state; stored last */
 	uint32_t opcode;
 	int32_t error;	/* when DONE */
-	uint32_t zero;
+	uint32_t had;	/* the attribute was there before */
 	uint64_t dir;
 	uint64_t node, other; /* ids: moved, removed or linked; replaced. 0: not known by this name */
 	uint64_t offset;      /* + 1: where an append goes */

@@ -173,6 +173,28 @@ def idle(m):
         return False
 
 
+REFUSED = {
+    "removexattr": (errno.ENODATA, lambda f: os.removexattr(f, "user.other")),
+    "setxattr": (errno.EEXIST, lambda f: os.setxattr(f, "user.a", b"1", os.XATTR_CREATE)),
+}
+
+
+@pytest.mark.parametrize("point", ["read", "intent", "call", "done", "stored"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_death_at_what_is_refused(mount, tree, name, point):
+    """What it looks like afterwards is what it would look like had it been done: it was like that before."""
+    if not has_points():
+        pytest.skip("needs a build with -Dkill_points=true")
+    (tree.src / "f").write_bytes(b"x")
+    os.setxattr(tree.src / "f", "user.a", b"1")
+    m = mount(env={"HRFS_DIE": f"{point}:{OPCODES[name]}"})
+    error, call = REFUSED[name]
+    with pytest.raises(OSError) as e:
+        call(m.path / "f")
+    assert e.value.errno == error
+    assert "event=worker_died" in m.log_text()
+
+
 def test_request_that_crashes_its_worker(mount):
     """After two workers it is answered EIO, with one line in the log, and the mount goes on."""
     if not has_points():
