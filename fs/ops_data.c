@@ -128,27 +128,6 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const 
 	return n;
 }
 
-/*
- * How much of an append a dead worker has written already. Where its place can be chosen it is written again
- * there; a file that is only opened for appending would have it twice.
- */
-static size_t appended_before(int fd, const struct observe_op *op)
-{
-	struct stat st;
-
-	if (!request_is_resumed() || fstat(fd, &st) || (uint64_t)st.st_size <= op->offset)
-		return 0;
-	return (uint64_t)st.st_size - op->offset < op->size ? (uint64_t)st.st_size - op->offset : op->size;
-}
-
-static ssize_t write_once(const struct file *f, const struct observe_op *op, const char *data)
-{
-	size_t done = f->append_only ? appended_before(f->fd, op) : 0;
-	ssize_t n = done < op->size ? write_all(f->fd, data + done, op->size - done, (off_t)(op->offset + done)) : 0;
-
-	return n < 0 && !done ? n : (ssize_t)done + (n > 0 ? n : 0);
-}
-
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct observe_op op = observe_of(req, OBSERVE_WRITE);
