@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,38 @@ def test_as_an_ordinary_user(mount, tree, other, capsys):
     tree.dir.chmod(0o777)
     kills = run_both(m, tree, "read_only_objects", user=other)
     show(capsys, f"seed {SEED}, {kills} kills")
+    everything_is_forgotten(m)
+
+
+@pytest.mark.stress
+@pytest.mark.long
+@pytest.mark.time_limit(400)
+def test_many_known_nodes(mount, tree, capsys):
+    """A successor that has much to rebuild: each descriptor that was open still leads to its file."""
+    for d in range(200):
+        (tree.src / f"d{d}").mkdir()
+        for n in range(1000):
+            os.close(os.open(tree.src / f"d{d}" / f"f{n}", os.O_CREAT | os.O_WRONLY))
+    m = mount(options="sole_writer")  # the kernel keeps what it knows
+    assert len(subprocess.run(["find", m.path, "-size", "0"], capture_output=True, check=True).stdout.splitlines()) == 200_000
+    assert nodes(m) > 200_000
+    fds = [os.open(m.path / f"d{d}" / "f0", os.O_RDWR) for d in range(0, 200, 20)]
+    pauses = []
+    for i in range(20):
+        os.kill(m.worker_pid(), signal.SIGKILL)
+        begun = time.monotonic()
+        os.statvfs(m.path)  # is never cached
+        pauses.append(1000 * (time.monotonic() - begun))
+        for fd in fds:
+            os.pwrite(fd, b"%d" % i, 0)
+    pauses.sort()
+    show(capsys, f"pause {pauses[10]:.0f} ms, at most {pauses[-1]:.0f} ms")
+    for fd in fds:
+        os.close(fd)
+    kills = run_both(m, tree, "threads", kill_ms=400)
+    show(capsys, f"seed {SEED}, {kills} kills")
+    assert {(m.src / f"d{d}" / "f0").read_text() for d in range(0, 200, 20)} == {"19"}
+    wait_until(lambda: nodes(m), what="the last worker's server")
     everything_is_forgotten(m)
 
 
