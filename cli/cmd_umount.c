@@ -75,6 +75,10 @@ static int find_target(const char *path, struct target *t)
 		found = mountinfo_topmost(t->mount.mountpoint, &t->entry);
 	else
 		found = find_entry(path, &t->entry);
+	if (r == 0 && found == -ENOENT) {
+		say_error("%s is no longer mounted", t->mount.mountpoint);
+		return CLI_NO_MOUNT;
+	}
 	if (found < 0 || (r < 0 && strcmp(t->entry.type, "fuse.hrfs") != 0)) {
 		say_error("%s", error.len ? error.data : strerror(-(r < 0 ? r : found)));
 		return CLI_NO_MOUNT;
@@ -179,6 +183,17 @@ static int wait_for_end(const struct target *t, bool lazy)
 	return CLI_TIMEOUT;
 }
 
+/* A run whose services end may take its mount away just before we do. */
+static bool is_gone(const struct target *t)
+{
+	struct mountinfo_entry now = { 0 };
+	int r = mountinfo_topmost(t->entry.mountpoint, &now);
+	bool gone = r == -ENOENT || (r == 0 && (now.id != t->entry.id || now.dev != t->entry.dev));
+
+	mountinfo_entry_done(&now);
+	return gone;
+}
+
 static int take_away(const struct target *t, bool lazy)
 {
 	AUTO_BUF error = { 0 };
@@ -190,6 +205,8 @@ static int take_away(const struct target *t, bool lazy)
 	if (!t->dead)
 		prepare(t);
 	r = unmount(t->entry.mountpoint, lazy, &error);
+	if (r < 0 && is_gone(t))
+		r = 0;
 	if (r == 0 && t->dead)
 		exclude_leave_dead(t->entry.dev, t->entry.mountpoint);
 	if (r == 0)

@@ -39,6 +39,18 @@ def test_daemon_is_gone_and_changes_are_published(who, tree):
     assert not list(who.run_dir.glob("*.json"))
 
 
+def test_taken_away_by_another_meanwhile(user_cli, tree):
+    """A run that ends does so."""
+    told = user_cli.mount(tree.src, tree.mnt)
+    real = shutil.which("fusermount3")
+    stub = tree.dir / "bin" / "fusermount3"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\n{real} "$@" && exec {real} "$@"\n')
+    stub.chmod(0o755)
+    assert user_cli("umount", tree.mnt, env={"PATH": f"{stub.parent}:{os.environ['PATH']}"}).stderr == ""
+    assert not user_cli.is_mounted(tree.mnt) and not processes.alive(told["pid"])
+
+
 def test_from_inside(cli, tree):
     """The command itself is not in its own way."""
     cli("mount", tree.src, tree.mnt)
