@@ -1,4 +1,4 @@
-/* The flags of a file (chattr, lsattr), the only ioctls that mean the same on every lower. */
+/* The flags of a file (chattr, lsattr) and its generation, the only ioctls that mean the same on every lower. */
 #include "fs/caller.h"
 #include "fs/files.h"
 #include "fs/lower.h"
@@ -62,6 +62,7 @@ static int set_attributes(fuse_req_t req, node_id id, int fd, const void *in)
 union answer {
 	unsigned flags;
 	struct fsxattr attributes;
+	long version;
 };
 
 /* The size of the answer in *out, or -errno */
@@ -73,6 +74,8 @@ static int carry_out(fuse_req_t req, node_id id, int fd, unsigned long cmd, cons
 		return ioctl(fd, FS_IOC_GETFLAGS, &out->flags) ? -errno : (int)sizeof(out->flags);
 	case FS_IOC_FSGETXATTR:
 		return ioctl(fd, FS_IOC_FSGETXATTR, &out->attributes) ? -errno : (int)sizeof(out->attributes);
+	case FS_IOC_GETVERSION: /* a long by its number, an int by what file systems write */
+		return ioctl(fd, FS_IOC_GETVERSION, &out->version) ? -errno : (int)sizeof(int);
 	case FS_IOC_SETFLAGS:
 		return in_size < sizeof(out->flags) ? -EINVAL : set_flags(req, id, fd, in);
 	case FS_IOC_FSSETXATTR:

@@ -18,6 +18,7 @@ KNOWN = {
     "ranges_taken_out_and_put_in": (["ENOTSUP", "ENOTSUP"], "the kernel's FUSE refuses these modes of fallocate"),
     "clones": ("ENOTSUP", "the kernel's FUSE has no reflinks"),
     "extents": ("ENOTSUP", "the kernel's FUSE has no FIEMAP"),
+    "flags_in_statx": ([0, 0], "the kernel's FUSE passes no attributes on"),
 }
 
 

@@ -201,3 +201,35 @@ def flags_by_attributes(d):
     out += [told(fcntl.ioctl, fd, 0x5401, bytearray(64)), told(fcntl.ioctl, fd, 0x12345678, 0)]
     os.close(fd)
     return out
+
+
+@case
+def access_time_of_cached_content(d):
+    """Read after it was written: the content comes from memory."""
+    f = d + "/f"
+    put(f, b"x")
+    os.utime(f, ns=(1000, 2000))
+    put(f, b"new")
+    out = [get(f)]
+    return out + [os.stat(f).st_atime_ns > 1000]
+
+
+@case
+def flags_in_statx(d):
+    """STATX_ATTR_*: a file that may only grow."""
+    put(d + "/f", b"x")
+    done = command("chattr", "+a", "f", cwd=d)[0]
+    buffer = ctypes.create_string_buffer(256)
+    libc.statx(-100, os.fsencode(d + "/f"), 0x100, 0xFFF, buffer)
+    command("chattr", "-a", "f", cwd=d)
+    return [done, int.from_bytes(buffer[8:16], "little") & 0x74]
+
+
+@case
+def generation_number(d):
+    """FS_IOC_GETVERSION, which NFS servers and few others ask for."""
+    put(d + "/f")
+    fd = os.open(d + "/f", os.O_RDONLY)
+    out = told(fcntl.ioctl, fd, 0x80087601, bytearray(8))
+    os.close(fd)
+    return out if out == "ENOTTY" else "told"
