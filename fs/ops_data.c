@@ -101,17 +101,22 @@ static void spend_as_caller(fuse_req_t req)
 }
 
 /* What is to be written, and where the kernel believes that it goes. */
-static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const char *data, bool append)
+static ssize_t write_lower(fuse_req_t req, struct observe_op *op, const struct file *f, const char *data, bool append)
 {
 	const struct fuse_write_in *in = request_argument();
 	bool fixed = !append;
 	uint64_t end = 0;
+	size_t done = 0;
+	int fd = f->fd;
 	ssize_t n = append ? append_plan(fd, data, op->size, &op->offset, &fixed) : 0;
 
 	if (n == 0)
 		n = size_of(fd, &end);
 	if (n == 0) {
 		op->append = op->offset >= end;
+		/* what a dead worker has written is written again in its place, but with O_APPEND it would be there twice */
+		if (append && fixed && f->append_only && end > op->offset)
+			done = end - op->offset < op->size ? end - op->offset : op->size;
 		n = observe_before(op);
 	}
 	if (n < 0)
@@ -120,9 +125,11 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, int fd, const 
 		n = clear_set_ids(req, fd);
 	if (n == 0) {
 		spend_as_caller(req);
-		n = write_all(fd, data, op->size, (off_t)op->offset, fixed ? 0 : RWF_APPEND);
+		n = write_all(fd, data + done, op->size - done, (off_t)(op->offset + done), fixed ? 0 : RWF_APPEND);
 		caller_leave();
 	}
+	if (n >= 0)
+		n += (ssize_t)done;
 	die_at(DIE_CALL);
 	observe_after(op, (int)n);
 	return n;
@@ -142,7 +149,7 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_
 	if (n == 0 && f->append_only && !append)
 		n = -EPERM;
 	if (n == 0)
-		n = write_lower(req, &op, f->fd, data, append);
+		n = write_lower(req, &op, f, data, append);
 	if (n < 0)
 		reply_error(req, (int)n);
 	else

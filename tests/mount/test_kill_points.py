@@ -195,6 +195,24 @@ def test_death_at_what_is_refused(mount, tree, name, point):
     assert "event=worker_died" in m.log_text()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chattr +a is root's")
+def test_death_at_an_append_that_is_all_one_may(mount, tree):
+    """A file with chattr +a is opened with O_APPEND: what has been written can't be written again in its place."""
+    if not has_points():
+        pytest.skip("needs a build with -Dkill_points=true")
+    (tree.src / "f").write_bytes(b"start ")
+    if subprocess.run(["chattr", "+a", tree.src / "f"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("the lower has no append-only files")
+    try:
+        m = mount(env={"HRFS_DIE": f"call:{OPCODES['write']}"})
+        with open(m.path / "f", "ab", buffering=0) as f:
+            f.write(b"once")
+        assert "event=worker_died" in m.log_text()
+        assert (tree.src / "f").read_bytes() == b"start once"
+    finally:
+        subprocess.run(["chattr", "-a", tree.src / "f"], check=True)
+
+
 def test_request_that_crashes_its_worker(mount):
     """After two workers it is answered EIO, with one line in the log, and the mount goes on."""
     if not has_points():
