@@ -20,8 +20,11 @@ static bool has_one_name(const struct node *n)
 	return n->names && !table_name(n->names)->next_of_node;
 }
 
-/* The node known by this name, and whether it must be held when it loses it. 0: none. */
-static node_id victim_of(node_id dir, const char *name, struct identity *is, bool *hold, bool *room)
+/*
+ * The node known by this name, and whether it is to be held when it loses it; only_name: it is known by no other,
+ * else those may have gone behind the mount. 0: none.
+ */
+static node_id victim_of(node_id dir, const char *name, struct identity *is, bool *hold, bool *only_name, bool *room)
 {
 	struct node *d, *n;
 	node_id id = 0;
@@ -32,7 +35,8 @@ static node_id victim_of(node_id dir, const char *name, struct identity *is, boo
 	if (n) {
 		id = table_id(n);
 		*is = n->is;
-		*hold = has_one_name(n) && table_local(table_index(n))->victim_fd < 0;
+		*hold = table_local(table_index(n))->victim_fd < 0;
+		*only_name = has_one_name(n);
 		*room = files_victim_room();
 	}
 	pthread_mutex_unlock(&table_lock);
@@ -63,15 +67,16 @@ static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known,
 	struct identity want, is;
 	struct stat st;
 	bool hold = false;
+	bool only_name = false;
 	bool room = true;
 	AUTO_FD fd = -1;
 	int r;
 
 	*held = 0;
-	*known = victim_of(dir, name, &want, &hold, &room);
+	*known = victim_of(dir, name, &want, &hold, &only_name, &room);
 	if (!*known || !hold)
 		return 0;
-	if (!room) {
+	if (only_name && !room) {
 		log_error("event=victims_full dir=%#lx error=ENFILE hint=\"raise the limit of open files (ulimit -n)\"", dir);
 		return -ENFILE;
 	}
@@ -79,7 +84,7 @@ static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known,
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	r = lower_identify(fd, "", &is, &st);
-	if (r < 0 || !identity_equal(&is, &want))
+	if (r < 0 || !identity_equal(&is, &want) || (!only_name && (st.st_nlink > 1 || !room)))
 		return r;
 	keep_send(KEEP_VICTIM, *known, fd); /* first; then it is noted as kept */
 	victim_set(*known, take_fd(&fd));
@@ -239,7 +244,9 @@ static bool is_moved(const struct observe_op *op, int from, int to)
 		return false; /* two names of one file: to rename them does nothing, again and again */
 	if (op->rename_flags & RENAME_EXCHANGE)
 		return intent_leads_to(to, op->new_name, op->node) && intent_leads_to(from, op->name, op->new_node);
-	return intent_look(from, op->name, &is) == -ENOENT && intent_leads_to(to, op->new_name, op->node);
+	/* a whiteout stands where it was */
+	return ((op->rename_flags & RENAME_WHITEOUT) || intent_look(from, op->name, &is) == -ENOENT) &&
+	       intent_leads_to(to, op->new_name, op->node);
 }
 
 /* A whiteout that is left behind is a new object: the caller's. */

@@ -334,3 +334,14 @@ def test_appends_from_both_sides(mount, tree):
         assert [line for line in lines if line[:1] == letter] == [b"%s %06d" % (letter, i) for i in range(2000)]
     assert len(lines) == 6000
     wait_until(lambda: read(m.path / "log") == read(tree.src / "log"), what="the mount shows all lines")
+
+
+def test_name_that_went_behind_the_mount(mount, tree):
+    """Renamed there, a file is known by two names, of which one is nothing any more: the other is its last."""
+    m = mount()
+    (m.path / "x").write_bytes(b"data")
+    with open(m.path / "x", "rb", buffering=0) as f:
+        (tree.src / "x").rename(tree.src / "y")
+        wait_until((m.path / "y").exists, what="the new name", timeout=10)
+        os.unlink(m.path / "y")
+        assert f.read() == b"data"
