@@ -5,6 +5,7 @@
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/intent.h"
+#include "fs/keep.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include <errno.h>
@@ -101,23 +102,6 @@ static int carry_out(struct making *m, int dirfd)
 	return r ? -errno : 0;
 }
 
-/*
- * A file that is there already: the kernel did not know of it (a cached negative name and a file made
- * behind the mount). Without O_EXCL that is a success.
- */
-static int take_existing(const struct making *m)
-{
-	AUTO_FILE f = NULL;
-	struct stat st;
-	node_id id;
-	int r = lower_look_up(m->dir, m->name, 0, &id, &st);
-
-	if (r < 0 || !(m->flags & O_TRUNC) || !S_ISREG(st.st_mode))
-		return r;
-	r = files_get(id, true, &f);
-	return r == 0 && ftruncate(f->fd, 0) ? -errno : r;
-}
-
 static int make_once(struct making *m, const struct intent *i, const struct fuse_ctx *ctx, int dirfd)
 {
 	int r;
@@ -132,8 +116,12 @@ static int make_once(struct making *m, const struct intent *i, const struct fuse
 	r = carry_out(m, dirfd);
 	caller_leave();
 	die_at(DIE_CALL);
+	/*
+	 * A cached negative name and a file made behind the mount: the kernel has not asked whether the caller may
+	 * open it. ESTALE makes it look the name up once more and decide then; without O_EXCL that is a success.
+	 */
 	if (r == -EEXIST && m->opcode == FUSE_CREATE && !(m->flags & O_EXCL))
-		r = take_existing(m);
+		r = -ESTALE;
 	return r;
 }
 
@@ -199,15 +187,39 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *
 		reply_entry(req, dir, name);
 }
 
+/*
+ * A file made without a name (O_TMPFILE) has one now and is reached by it. The kernel lets nobody remove a name
+ * of a file that is being linked.
+ */
+static void victim_let_go(node_id id, node_id dir, const char *name)
+{
+	struct node *n, *d;
+	int fd = -1;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	d = table_node(dir);
+	if (n && d && table_local(table_index(n))->victim_fd >= 0 && table_add_name(n, table_index(d), name) == 0) {
+		fd = take_fd(&table_local(table_index(n))->victim_fd);
+		files_victim_gone();
+		keep_drop(KEEP_VICTIM, id);
+	}
+	pthread_mutex_unlock(&table_lock);
+	if (fd >= 0)
+		close(fd);
+}
+
 void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *name)
 {
 	struct making m = { .opcode = FUSE_LINK, .dir = dir, .name = name, .linked = id };
 	int r = make(req, &m);
 
-	if (r < 0)
+	if (r < 0) {
 		reply_error(req, r);
-	else
-		reply_entry(req, dir, name);
+		return;
+	}
+	victim_let_go(id, dir, name);
+	reply_entry(req, dir, name);
 }
 
 /*

@@ -345,3 +345,32 @@ def test_name_that_went_behind_the_mount(mount, tree):
         wait_until((m.path / "y").exists, what="the new name", timeout=10)
         os.unlink(m.path / "y")
         assert f.read() == b"data"
+
+
+def test_file_made_behind_the_mount_keeps_its_rights(mount, tree, other):
+    """The kernel believes that there is none and asks to create it: that opens nothing to whom it is closed."""
+    m = mount(options="allow_other,sole_writer")
+    os.chmod(m.path, 0o777)
+    assert not os.path.exists(m.path / "f")
+    (tree.src / "f").write_bytes(b"secret")
+    os.chmod(tree.src / "f", 0o600)
+    with pytest.raises(PermissionError):
+        run_as(other, lambda: os.open(m.path / "f", os.O_CREAT | os.O_RDWR | os.O_TRUNC))
+    assert read(tree.src / "f") == b"secret"
+
+
+def test_nameless_files_that_get_names_are_no_victims(mount):
+    """Each would keep a descriptor as long as the kernel remembers it."""
+    m = mount()
+    before = len(os.listdir(f"/proc/{m.worker_pid()}/fd"))
+    for i in range(50):
+        fd = os.open(m.path, os.O_TMPFILE | os.O_RDWR)
+        os.write(fd, b"%d" % i)
+        os.link(f"/proc/self/fd/{fd}", m.path / f"f{i}", src_dir_fd=fd, follow_symlinks=True)
+        os.pwrite(fd, b"%03d" % i, 0)
+        assert os.pread(fd, 9, 0) == b"%03d" % i
+        os.close(fd)
+    assert read(m.path / "f7") == b"007"
+    m.settle()
+    # the open files themselves are a cache with a limit of its own: one for each is left
+    assert len(os.listdir(f"/proc/{m.worker_pid()}/fd")) <= before + 60
