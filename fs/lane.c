@@ -195,7 +195,7 @@ static int read_request(void)
 	if (n < 0)
 		return -errno;
 	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELEASE); /* whoever sees it may look at the request */
 	die_at(DIE_READ);
 	return 0;
 }
@@ -246,6 +246,19 @@ static int start_fuse(void)
 	return fuse_session_custom_io(fuse, &io, shared->config.device_fds[0]);
 }
 
+/* The successor's libfuse has not seen INIT: it is told, from the saved bytes, and its answer goes nowhere. */
+static int repeat_init(void)
+{
+	char copy[sizeof(shared->init)];
+	struct fuse_buf buf = { .mem = copy, .size = shared->init_size };
+
+	memcpy(copy, shared->init, sizeof(copy));
+	swallow = true;
+	fuse_session_process_buf(fuse, &buf);
+	swallow = false;
+	return 0;
+}
+
 /* The kernel's first request, in the first lane; a dead worker may have read it already. */
 static int take_init(void)
 {
@@ -254,6 +267,11 @@ static int take_init(void)
 
 	lane = &shared->lanes[0];
 	device = shared->config.device_fds[0];
+	if (!is_owed() && in->opcode == FUSE_INIT) { /* answered by a worker that could note it no more */
+		shared->init_size = ((const struct fuse_in_header *)shared->init)->len;
+		lane = NULL;
+		return repeat_init();
+	}
 	if (!is_owed())
 		r = read_request();
 	if (r == 0 && (in->opcode != FUSE_INIT || in->len > sizeof(shared->init)))
@@ -267,19 +285,6 @@ static int take_init(void)
 	}
 	lane = NULL;
 	return r;
-}
-
-/* The successor's libfuse has not seen INIT: it is told, from the saved bytes, and its answer goes nowhere. */
-static int repeat_init(void)
-{
-	char copy[sizeof(shared->init)];
-	struct fuse_buf buf = { .mem = copy, .size = shared->init_size };
-
-	memcpy(copy, shared->init, sizeof(copy));
-	swallow = true;
-	fuse_session_process_buf(fuse, &buf);
-	swallow = false;
-	return 0;
 }
 
 int lanes_initialise(void)

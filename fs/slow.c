@@ -3,6 +3,7 @@
 #include "fs/fuse.h"
 #include "fs/node.h"
 #include "fs/shared.h"
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,24 +63,27 @@ int64_t slow_oldest_ns(void)
 	return oldest;
 }
 
-/* The name, where the kernel has ended it with a NUL as it always does. */
-static const char *name_of(const struct lane *l, const struct kind *k)
+/* A copy: the next request may come at any time. false: this kind has no name. */
+static bool copy_name(const struct lane *l, const struct kind *k, char name[static NAME_MAX + 1])
 {
 	const struct fuse_in_header *head = (const struct fuse_in_header *)l->request;
 	size_t at = sizeof(*head) + (size_t)k->name_at;
+	size_t len = __atomic_load_n(&head->len, __ATOMIC_RELAXED);
 
-	if (k->name_at == NO_NAME || head->len > REQUEST_SIZE || at >= head->len ||
-	    !memchr(l->request + at, '\0', head->len - at))
-		return NULL;
-	return l->request + at;
+	if (k->name_at == NO_NAME || len > REQUEST_SIZE || at >= len)
+		return false;
+	len = len - at < NAME_MAX ? len - at : NAME_MAX;
+	memcpy(name, l->request + at, len);
+	name[len] = '\0';
+	return true;
 }
 
 static int add_name(json_t *o, const struct lane *l, const struct kind *k)
 {
-	const struct fuse_in_header *head = (const struct fuse_in_header *)l->request;
-	const char *name = name_of(l, k);
+	uint64_t node = ((const struct fuse_in_header *)l->request)->nodeid;
+	char name[NAME_MAX + 1];
 	AUTO_BUF path = { 0 };
-	int r = name ? node_child_path(head->nodeid, name, &path) : node_path(head->nodeid, &path);
+	int r = copy_name(l, k, name) ? node_child_path(node, name, &path) : node_path(node, &path);
 
 	/* a removed file has no name */
 	return r < 0 ? 0 : json_set_bytes(o, "name", buf_str(&path));
@@ -90,12 +94,13 @@ static void add_one(json_t *list, const struct lane *l, int64_t now)
 {
 	const struct fuse_in_header *head = (const struct fuse_in_header *)l->request;
 	int64_t since = since_ns(l);
-	uint32_t opcode = head->opcode;
+	uint32_t opcode;
 	struct kind k = { "other", NO_NAME };
 	json_t *o;
 
 	if (!since || now - since < SLOW_NS)
 		return;
+	opcode = __atomic_load_n(&head->opcode, __ATOMIC_RELAXED); /* once: the next request may come at any time */
 	if (opcode < ARRAY_SIZE(kinds) && kinds[opcode].text)
 		k = kinds[opcode];
 	o = json_pack("{s:s,s:I}", "request", k.text, "ms", (json_int_t)((now - since) / 1000000));
