@@ -14,6 +14,10 @@ static _Thread_local struct {
 	struct __user_cap_data_struct caps[2];
 } me;
 
+/* What the lower grants to root's programs without a question of owners. */
+#define LIFTS_QUOTA (1U << CAP_SYS_RESOURCE)
+#define SEES_TRUSTED (1U << CAP_SYS_ADMIN)
+
 bool caller_privileged(void)
 {
 	return geteuid() == 0;
@@ -47,7 +51,7 @@ int caller_thread_init(void)
  * the kernel has already decided that the caller may (default_permissions), with all of the caller's
  * groups, which are not ours.
  */
-static void become(uid_t uid, gid_t gid, unsigned more)
+static void become(uid_t uid, gid_t gid, unsigned more, unsigned less)
 {
 	struct __user_cap_data_struct caps[2];
 
@@ -56,7 +60,7 @@ static void become(uid_t uid, gid_t gid, unsigned more)
 	if (uid == 0 || capabilities_get(caps))
 		return;
 	caps[0].effective |= 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | more;
-	caps[0].effective &= ~(1U << CAP_SYS_RESOURCE); /* it lifts quotas and opens the reserve */
+	caps[0].effective &= ~less;
 	capabilities_set(caps);
 }
 
@@ -68,15 +72,16 @@ void caller_enter(uid_t uid, gid_t gid, mode_t mask)
 	}
 	if (!caller_privileged() || (uid == 0 && gid == 0))
 		return;
-	become(uid, gid, 0);
+	become(uid, gid, 0, LIFTS_QUOTA);
 	me.changed = true;
 }
 
-void caller_enter_space(uid_t uid, gid_t gid)
+void caller_enter_limits(uid_t uid, gid_t gid)
 {
 	if (!caller_privileged() || uid == 0 || uid == (uid_t)-1)
 		return;
-	become(uid, gid, 1U << CAP_FSETID); /* setuid and setgid are taken away when the kernel asks for it */
+	/* setuid and setgid are taken away when the kernel asks for it, not by the lower */
+	become(uid, gid, 1U << CAP_FSETID, LIFTS_QUOTA | SEES_TRUSTED);
 	me.changed = true;
 }
 

@@ -10,8 +10,8 @@
 int caller_thread_init(void);
 /* From here to caller_leave() new files are the caller's. */
 void caller_enter(uid_t uid, gid_t gid, mode_t mask);
-/* From here to caller_leave() blocks are taken as by the caller: not from root's reserve, nor beyond a quota. */
-void caller_enter_space(uid_t uid, gid_t gid);
+/* From here to caller_leave() no block comes from root's reserve or beyond the caller's quota, no list shows what is root's. */
+void caller_enter_limits(uid_t uid, gid_t gid);
 void caller_leave(void);
 /* The daemon may act as others (it runs as root). */
 bool caller_privileged(void);

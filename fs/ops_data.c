@@ -97,7 +97,7 @@ static void spend_as_caller(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	caller_enter_space(ctx->uid, ctx->gid);
+	caller_enter_limits(ctx->uid, ctx->gid);
 }
 
 /* What is to be written, and where the kernel believes that it goes. */

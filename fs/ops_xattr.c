@@ -5,8 +5,6 @@
 #include "fs/ops.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
-#include <linux/xattr.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -17,8 +15,6 @@ static void reply_attribute(fuse_req_t req, const char *value, ssize_t n, size_t
 {
 	if (n < 0)
 		reply_error(req, (int)n);
-	else if (room && (size_t)n > room)
-		reply_error(req, -ERANGE);
 	else if (room)
 		fuse_reply_buf(req, value, (size_t)n);
 	else
@@ -41,39 +37,23 @@ void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
 	reply_attribute(req, value, n < 0 ? -errno : n, room);
 }
 
-/* The lower shows these names to root, and it is us whom it asks. */
-static ssize_t drop_trusted(char *list, ssize_t n)
-{
-	ssize_t kept = 0;
-
-	for (ssize_t at = 0; at < n;) {
-		ssize_t len = (ssize_t)strlen(list + at) + 1;
-
-		if (strncmp(list + at, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) != 0) {
-			memmove(list + kept, list + at, (size_t)len);
-			kept += len;
-		}
-		at += len;
-	}
-	return kept;
-}
-
 void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
 {
 	AUTO_FD fd = node_open(id, O_PATH);
-	AUTO_FREE char *list = malloc(XATTR_LIST_MAX);
+	AUTO_FREE char *list = room ? malloc(room) : NULL;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	char path[FD_PATH_SIZE];
 	ssize_t n;
 
-	if (fd < 0 || !list) {
+	if (fd < 0 || (room && !list)) {
 		reply_error(req, fd < 0 ? fd : -ENOMEM);
 		return;
 	}
-	n = listxattr(fd_path(fd, path), list, XATTR_LIST_MAX);
+	caller_enter_limits(ctx->uid, ctx->gid); /* trusted attributes are for root only */
+	n = listxattr(fd_path(fd, path), list, room);
 	if (n < 0)
 		n = -errno;
-	else if (caller_privileged() && fuse_req_ctx(req)->uid != 0)
-		n = drop_trusted(list, n);
+	caller_leave();
 	reply_attribute(req, list, n, room);
 }
 

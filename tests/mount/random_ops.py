@@ -1,6 +1,7 @@
 """Random operations on two directories at once; every answer is compared, and at the end the trees.
 
     random_ops.py SEED SECONDS MOUNT PLAIN      sequences of one process, in a directory of its own
+    random_ops.py SEED SECONDS MOUNT PLAIN users    the same, by root acting as several users with groups
     random_ops.py SEED SECONDS MOUNT            many processes in one directory, without a model: invariants only
 
 Prints one line of JSON: {"steps": N, "difference": null | text}. A difference is shortened to the fewest steps that show it.
@@ -17,6 +18,9 @@ import time
 NAMES = ["a", "b", "c", "dd", "e.txt", "f" * 200]
 SIZES = [0, 1, 100, 4095, 4096, 4097, 70000]
 FDS = 4
+USERS = [(0, 0, [0]), (1234, 1234, [4321]), (1235, 1235, [4321, 77]), (1236, 1234, [])]  # uid, gid, groups
+MODES = [0o644, 0o600, 0o755, 0o444, 0o700]
+SHARED_MODES = [0o666, 0o777, 0o640, 0o755, 0o1777, 0o2775, 0o4755, 0o2664, 0o060, 0o070]
 CLOSED = 1_000_000  # a number that is no descriptor: EBADF
 
 
@@ -24,8 +28,15 @@ def random_path(rng):
     return "/".join(rng.choice(NAMES) for _ in range(rng.choice([1, 1, 2, 2, 3])))
 
 
-def make_step(rng):
+def make_step(rng, users=False):
     """One operation as plain values, so that a sequence can be shortened and run again."""
+    if users and rng.randrange(12) == 0:
+        step = make_step(rng)
+        # not -1 for both, see chown_that_changes_nothing
+        owner, group = rng.choice([(-1, 1234), (-1, 4321), (-1, 77), (0, -1), (1234, -1), (1235, -1), (1235, 77)])
+        return {**step, "kind": "chown", "user": rng.randrange(len(USERS)), "owner": owner, "group": group}
+    if users:
+        return {**make_step(rng), "user": rng.randrange(len(USERS)), "mode": rng.choice(SHARED_MODES)}
     kind = rng.choices(
         ["open", "write", "read", "close", "append", "truncate", "ftruncate", "unlink", "mkdir", "rmdir", "rename", "link", "symlink", "stat", "fstat", "chmod", "utime", "list", "replace", "readlink", "exchange", "fsync", "xattr", "map"],
         [9, 12, 8, 5, 5, 4, 3, 6, 6, 3, 8, 4, 3, 10, 5, 3, 3, 6, 4, 2, 2, 1, 2, 2],
@@ -39,13 +50,24 @@ def make_step(rng):
         "offset": rng.choice(SIZES),
         "byte": rng.randrange(256),
         "flags": rng.choice([os.O_RDWR | os.O_CREAT, os.O_RDWR | os.O_CREAT | os.O_TRUNC, os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.O_RDWR | os.O_CREAT | os.O_APPEND]),
-        "mode": rng.choice([0o644, 0o600, 0o755, 0o444, 0o700]),
+        "mode": rng.choice(MODES),
     }
 
 
 def facts(st):
     size = 0 if st.st_mode & 0o170000 == 0o040000 else st.st_size
     return [oct(st.st_mode), st.st_nlink, size, st.st_uid, st.st_gid]
+
+
+def become(user):
+    """The rights of USERS[user] for this process, until the next call; USERS[0] is whoever runs it."""
+    if os.getuid():
+        return
+    uid, gid, groups = USERS[user]
+    os.seteuid(0)
+    os.setgroups(groups)
+    os.setegid(gid)
+    os.seteuid(uid)
 
 
 class Player:
@@ -62,10 +84,13 @@ class Player:
             self.fds[i] = CLOSED
 
     def run(self, step):
+        become(step.get("user", 0))
         try:
             return self._run(step)
         except OSError as e:
             return errno.errorcode.get(e.errno, e.errno)
+        finally:
+            become(0)
 
     def _run(self, s):
         path, other = self.base + "/" + s["path"], self.base + "/" + s["other"]
@@ -94,7 +119,7 @@ class Player:
             case "unlink":
                 return os.unlink(path)
             case "mkdir":
-                return os.mkdir(path, s["mode"] | 0o700)
+                return os.mkdir(path, s["mode"] if "user" in s else s["mode"] | 0o700)
             case "rmdir":
                 return os.rmdir(path)
             case "rename":
@@ -111,6 +136,10 @@ class Player:
                 return facts(os.lstat(path))
             case "fstat":
                 return facts(os.fstat(fd))
+            case "chown":
+                return os.chown(path, s["owner"], s["group"], follow_symlinks=False)
+            case "chmod" if "user" in s:
+                return os.chmod(path, s["mode"])
             case "chmod":
                 return os.chmod(path, s["mode"] | (0o700 if os.path.isdir(path) else 0o200))
             case "utime":
@@ -170,7 +199,8 @@ def picture(base):
             st = os.lstat(path)
             entry = facts(st)
             if st.st_mode & 0o170000 == 0o100000:
-                os.chmod(path, 0o644)
+                if os.getuid():
+                    os.chmod(path, 0o644)
                 with open(path, "rb") as f:
                     entry.append(hash_of(f.read()))
             out[os.path.relpath(path, base)] = entry
@@ -200,6 +230,7 @@ def fresh(*directories):
         if os.path.exists(d):
             shutil.rmtree(d)
         os.mkdir(d)
+        os.chmod(d, 0o777)
 
 
 def shorten(steps, mount, plain):
@@ -220,12 +251,12 @@ def shorten(steps, mount, plain):
         size //= 2
 
 
-def compare(seed, seconds, mount, plain):
+def compare(seed, seconds, mount, plain, users=False):
     end = time.monotonic() + seconds
     total, rounds = 0, 0
     while time.monotonic() < end:
         rng = random.Random(f"{seed}/{rounds}")
-        steps = [make_step(rng) for _ in range(400)]
+        steps = [make_step(rng, users) for _ in range(400)]
         fresh(mount, plain)
         found = play(steps, mount, plain)
         total += len(steps)
@@ -262,5 +293,5 @@ def crowd(seed, seconds, mount):
 if __name__ == "__main__":
     os.umask(0o022)
     seed, seconds = sys.argv[1], float(sys.argv[2])
-    steps, difference = compare(seed, seconds, *sys.argv[3:5]) if len(sys.argv) > 4 else crowd(seed, seconds, sys.argv[3])
+    steps, difference = compare(seed, seconds, *sys.argv[3:5], users=sys.argv[5:] == ["users"]) if len(sys.argv) > 4 else crowd(seed, seconds, sys.argv[3])
     print(json.dumps({"steps": steps, "difference": difference}))

@@ -47,6 +47,20 @@ def test_against_a_plain_directory(mount, tree, capsys, options):
     assert [r["difference"] for r in results if r["difference"]] == []
 
 
+@pytest.mark.time_limit(int(SECONDS) + 300)
+@pytest.mark.parametrize("options", ["allow_other", "allow_other,sole_writer"])
+def test_several_users(mount, tree, capsys, options):
+    """Rights, owners, groups and mode bits as they come to be between four users."""
+    if os.geteuid():
+        pytest.skip("needs root, to become several users")
+    m = mount(options=options)
+    plain = tree.dir / "plain"
+    plain.mkdir()
+    found = result(start_one("users", m.path / "p", plain / "p", "users"))
+    show(capsys, f"seed {SEED}, {found['steps']} steps")
+    assert found["difference"] is None
+
+
 def picture(base):
     """The tree with its contents; by descriptors, since a crowd makes paths longer than PATH_MAX."""
     out = {}

@@ -15,7 +15,8 @@ OPLIST = Path(__file__).parent / "oplist.py"
 # Answers that differ: case -> (what the mount answers, why). An empty table is the aim; docs/differences.md explains.
 KNOWN = {
     "direct_but_not_aligned": (100, "the kernel's FUSE checks no alignment"),
-    "ranges_taken_out_and_put_in": (["ENOTSUP", "ENOTSUP"], "the kernel's FUSE refuses these modes of fallocate"),
+    "ranges_taken_out_and_put_in": (["ENOTSUP", "ENOTSUP", "ENOTSUP"], "the kernel's FUSE refuses these modes of fallocate"),
+    "chown_that_changes_nothing": ("0o106755", "the kernel's FUSE asks for nothing"),
     "clones": ("ENOTSUP", "the kernel's FUSE has no reflinks"),
     "extents": ("ENOTSUP", "the kernel's FUSE has no FIEMAP"),
     "flags_in_statx": ([0, 0], "the kernel's FUSE passes no attributes on"),

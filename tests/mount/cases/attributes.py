@@ -233,3 +233,12 @@ def generation_number(d):
     out = told(fcntl.ioctl, fd, 0x80087601, bytearray(8))
     os.close(fd)
     return out if out == "ENOTTY" else "told"
+
+
+@case
+def chown_that_changes_nothing(d):
+    """It still takes setuid away."""
+    put(d + "/f")
+    os.chmod(d + "/f", 0o6755)
+    os.chown(d + "/f", -1, -1)
+    return facts(d + "/f")["mode"]

@@ -78,7 +78,7 @@ def allocation_modes(d):
     fd = os.open(f, os.O_RDWR | os.O_CREAT)
     os.write(fd, b"a" * 16384)
     out = []
-    for mode, at, size in ((0, 0, 32768), (1, 65536, 4096), (3, 4096, 4096), (2, 0, 4096), (16, 8192, 4096), (17, 100000, 100), (16, 32000, 9000), (64, 0, 4096), (0, 0, 0), (0, -1, 10), (128, 0, 4096)):
+    for mode, at, size in ((0, 0, 32768), (1, 65536, 4096), (3, 4096, 4096), (2, 0, 4096), (16, 8192, 4096), (17, 100000, 100), (16, 32000, 9000), (0, 0, 0), (0, -1, 10), (128, 0, 4096)):
         r = libc.fallocate(fd, mode, ctypes.c_long(at), ctypes.c_long(size))
         out.append([mode, name_of(ctypes.get_errno()) if r else 0, os.fstat(fd).st_size])
     out += [get(f).count("a"), os.lseek(fd, 0, os.SEEK_END)]
@@ -94,7 +94,7 @@ def ranges_taken_out_and_put_in(d):
     fd = os.open(d + "/f", os.O_RDWR | os.O_CREAT)
     os.write(fd, b"a" * 4096 + b"b" * 4096 + b"c" * 4096)
     out = []
-    for mode in (8, 32):
+    for mode in (8, 32, 64):
         r = libc.fallocate(fd, mode, ctypes.c_long(4096), ctypes.c_long(4096))
         out.append(name_of(ctypes.get_errno()) if r else 0)
     os.close(fd)

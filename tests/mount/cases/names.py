@@ -283,7 +283,7 @@ def across_devices(d):
 def whiteouts(d):
     put(d + "/a", b"x")
     put(d + "/b", b"y")
-    out = [renameat2(d + "/a", d + "/c", 4), facts(d + "/a"), renameat2(d + "/b", d + "/c", 4), facts(d + "/b"), get(d + "/c")]
+    out = [renameat2(d + "/a", d + "/c", 4), facts(d + "/a"), renameat2(d + "/b", d + "/c", 4), facts(d + "/b"), told(get, d + "/c")]
     return out + [renameat2(d + "/c", d + "/e", 5), renameat2(d + "/e", d + "/c", 6), listing(d), told(os.unlink, d + "/a")]
 
 
