@@ -407,6 +407,16 @@ struct file_job *job_new(struct connection *c, struct answer *a)
 	return j;
 }
 
+/* a client may ask for any second there is */
+static int64_t in_ms(int64_t seconds)
+{
+	int64_t ms;
+
+	if (__builtin_mul_overflow(seconds, 1000, &ms))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return ms;
+}
+
 void job_set_since(struct file_job *j, const struct query_since *since)
 {
 	tick_t tick = 0;
@@ -414,7 +424,7 @@ void job_set_since(struct file_job *j, const struct query_since *since)
 	if (since->kind == QUERY_CLOCK && clock_same_journal(&since->clock, &server.clock) &&
 	    since->clock.tick >= journal_oldest(server.o.journal))
 		tick = since->clock.tick;
-	else if (since->kind != QUERY_TIME || !batches_tick_at(since->time * 1000, &tick))
+	else if (since->kind != QUERY_TIME || !batches_tick_at(in_ms(since->time), &tick))
 		j->fresh = true;
 	j->since = tick;
 }
