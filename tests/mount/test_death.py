@@ -77,6 +77,7 @@ def test_killed_both_at_once(mount):
     m = mount()
     (m.path / "f").write_bytes(b"x")
     worker = m.worker_pid()
+    os.kill(worker, signal.SIGSTOP)  # or it may be quick enough to unmount between the two
     os.kill(m.keeper, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     wait_gone(worker)
