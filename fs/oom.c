@@ -34,8 +34,9 @@ void oom_spare(void)
 	if (r == 0)
 		r = put(SPARED);
 	if (r < 0)
-		log_debug("event=not_spared error=\"%s\" meaning=\"without memory the mount may end like any other process\"",
-			  strerror(-r));
+		log_debug(
+			"event=not_spared error=\"%s\" meaning=\"without memory the mount may end like any other process\"",
+			strerror(-r));
 	else
 		memcpy(before, now, sizeof(before));
 }
