@@ -20,6 +20,12 @@ static int line_of(const yaml_mark_t *mark)
 	return (int)mark->line + 1;
 }
 
+/* libyaml says only that some character cannot start a token */
+static bool stopped_at_tab(const yaml_parser_t *p)
+{
+	return p->error == YAML_SCANNER_ERROR && p->buffer.pointer < p->buffer.last && *p->buffer.pointer == '\t';
+}
+
 static int next_event(struct reader *r)
 {
 	if (r->has_event)
@@ -31,6 +37,8 @@ static int next_event(struct reader *r)
 	}
 	if (r->parser.error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
+	if (stopped_at_tab(&r->parser))
+		return config_fail(r->base, line_of(&r->parser.problem_mark), "a tab: YAML is indented by spaces");
 	return config_fail(r->base,
 			   line_of(r->parser.error == YAML_READER_ERROR ? &r->parser.mark :
 									  &r->parser.problem_mark),

@@ -36,6 +36,8 @@ static const struct {
 	{ "- a", "hrfs.yaml:1: services: is wanted at the top level" },
 	{ "service: {}", "hrfs.yaml:1: at the top level: unknown key 'service'; did you mean 'services'?" },
 	{ "\n\nbuild: make", "hrfs.yaml:3: 'build' belongs to a service: services: NAME: build:" },
+	{ "services:\n\tapi:\n\t\trun: x", "hrfs.yaml:2: a tab: YAML is indented by spaces" },
+	{ S "  \trun: y", "hrfs.yaml:4: a tab: YAML is indented by spaces" },
 	{ "xyzzy: 1", "hrfs.yaml:1: at the top level: unknown key 'xyzzy'" },
 	{ "services: 7", "hrfs.yaml:1: services: a map from names to services is wanted" },
 	{ "services: {}\nservices: {}", "hrfs.yaml:2: 'services' is given twice" },
