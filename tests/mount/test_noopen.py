@@ -225,27 +225,62 @@ def test_directory_read_while_it_shrinks(mount):
     assert (removed, os.listdir(m.path)) == (5000, [])
 
 
-def test_lower_whose_directory_offsets_change(mount, tree):
-    """overlayfs: a readdir+unlink loop skips names when offsets are passed through."""
+def overlay(tree):
+    """Mounts one, or skips."""
     if os.geteuid():
         pytest.skip("needs root, to mount an overlay")
     parts = {n: tree.dir / n for n in ("lower", "upper", "work", "merged")}
     for p in parts.values():
         p.mkdir()
-    for i in range(3000):
-        (parts["lower" if i % 2 else "upper"] / f"{i:05}").touch()
     data = ",".join(f"{n}dir={parts[n]}" for n in ("lower", "upper", "work"))
     if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", data, parts["merged"]], capture_output=True).returncode:
         pytest.skip("no overlayfs here")
+    return parts
+
+
+def test_lower_whose_directory_offsets_change(mount, tree):
+    """overlayfs: a readdir+unlink loop skips names when offsets are passed through."""
+    parts = overlay(tree)
     try:
+        for i in range(5000):
+            (parts["merged"] / f"{i:05}").touch()
         m = mount(parts["merged"], tree.mnt)
-        assert len(os.listdir(m.path)) == 3000
+        assert len(os.listdir(m.path)) == 5000
         for entry in os.scandir(m.path):
             os.unlink(entry.path)
         assert os.listdir(m.path) == []
         m.umount()
     finally:
         subprocess.run(["umount", "-l", parts["merged"]], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.time_limit(200)
+@pytest.mark.parametrize("over", [False, True])
+def test_directory_of_100_000_entries(mount, tree, over):
+    """Each name once, also while others come and go, on a lower with stable offsets and on one without."""
+    parts = overlay(tree) if over else None
+    base = parts["merged"] if over else tree.src
+    try:
+        names = {f"{i:06}" for i in range(100000)}
+        for name in names:
+            os.close(os.open(base / name, os.O_CREAT | os.O_WRONLY))
+        m = mount(base, tree.mnt)
+        found = os.listdir(m.path)
+        assert len(found) == len(set(found)) and set(found) == names
+        seen = []
+        with os.scandir(m.path) as entries:
+            for n, entry in enumerate(entries):
+                seen.append(entry.name)
+                if n % 1000 == 0:
+                    os.unlink(entry.path)
+                    (m.path / f"new{n}").touch()
+        assert len(seen) == len(set(seen)) and names <= set(seen)
+        assert len(os.listdir(m.path)) == 100000
+        m.umount()
+    finally:
+        if over:
+            subprocess.run(["umount", "-l", base], check=True)
 
 
 def test_many_files_with_few_descriptors(mount, tree):
