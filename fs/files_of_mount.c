@@ -1,4 +1,5 @@
 #include "fs/files_of_mount.h"
+#include "core/base/path.h"
 #include "core/git_exclude_note.h"
 #include "core/json.h"
 #include "core/rundir.h"
@@ -18,6 +19,19 @@ static int put(char *to, const char *dir, dev_t dev, const char *kind)
 		return -ENAMETOOLONG;
 	memcpy(to, path.data, path.len + 1);
 	return 0;
+}
+
+int files_of_mount_check(const struct worker_config *c, struct buf *error)
+{
+	AUTO_BUF dir = { 0 };
+	char real[PATH_MAX];
+
+	/* other failures are told when the files are made */
+	if (rundir_own(&dir) < 0 || !realpath(dir.data, real) || !path_is_below(real, c->mountpoint))
+		return 0;
+	buf_printf(error, "%s: the mount's own socket and log would lie below it, in %s; set XDG_RUNTIME_DIR to a directory elsewhere",
+		   c->mountpoint, real);
+	return -EINVAL;
 }
 
 static void description_path(const struct worker_config *c, char *path)

@@ -6,12 +6,14 @@
 #include "fs/ready.h"
 #include "fs/server.h"
 #include "fs/shared.h"
+#include "fs/spawn.h"
 #include "fs/workers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -162,7 +164,11 @@ static int start(const struct options *o, struct buf *error)
 	if (r == 0 && is_read_only(c->root_fd))
 		c->read_only = true;
 	if (r == 0)
+		r = files_of_mount_check(c, error);
+	if (r == 0) {
+		spawn_prepare();
 		r = make_mount(c, o, error);
+	}
 	if (r == 0)
 		r = files_of_mount_prepare(c, keeper.dev, error);
 	if (r == 0)
@@ -287,6 +293,17 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* It holds a copy of each descriptor that the worker, with a higher limit, could not have again. */
+static void raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void leave_terminal(void)
 {
 	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -311,6 +328,7 @@ int keeper_main(const struct options *o)
 	if (o->ready_fd >= 0)
 		fcntl(o->ready_fd, F_SETFD, FD_CLOEXEC);
 	oom_spare();
+	raise_limit();
 	keeper.signals = take_signals();
 	r = keeper.signals < 0 ? -errno : start(o, &error);
 	if (r < 0) {

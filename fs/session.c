@@ -135,6 +135,7 @@ int session_main(int memfd, int control)
 		r = start(control);
 	if (r < 0) {
 		log_error("event=worker_failed error=\"%s\"", strerror(-r));
+		lane_crashed(); /* its own fault: the keeper sees its socket closed, perhaps before its exit status */
 		return 1;
 	}
 	control_send(control, CONTROL_SERVING, 0, -1);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void default_signals(void)
 {
@@ -72,9 +73,19 @@ static int become_owner(int root_fd)
 	return setgid(st.st_gid) || setuid(st.st_uid) ? -errno : 0;
 }
 
-static void exec_git(const char *program, int root_fd, int socket, const char *root)
+static struct buf git_path;
+static int git_program = -1; /* O_PATH */
+
+void spawn_prepare(void)
+{
+	if (exe_find("hrfs-git", &git_path) == 0)
+		git_program = open(git_path.data, O_PATH | O_CLOEXEC);
+}
+
+static void exec_git(int root_fd, int socket, const char *root)
 {
 	char text[16];
+	char *const argv[] = { (char[]){ "hrfs-git" }, (char[]){ "--socket" }, text, (char *)root, NULL };
 
 	default_signals();
 	oom_spare_no_more();
@@ -82,17 +93,17 @@ static void exec_git(const char *program, int root_fd, int socket, const char *r
 		_exit(126);
 	fcntl(socket, F_SETFD, 0);
 	snprintf(text, sizeof(text), "%d", socket);
-	execl(program, "hrfs-git", "--socket", text, root, NULL);
+	execveat(git_program, "", argv, environ, AT_EMPTY_PATH);
+	execv(git_path.data, argv); /* a script can't be read through a descriptor that is closed then */
 	_exit(127);
 }
 
 pid_t spawn_git(const struct worker_config *c, int *socket)
 {
-	AUTO_BUF program = { 0 };
 	int pair[2];
 	pid_t pid;
 
-	if (exe_find("hrfs-git", &program) < 0) {
+	if (git_program < 0) {
 		log_warn("event=no_git_helper meaning=\"nothing counts as ignored\"");
 		return -ENOENT;
 	}
@@ -100,7 +111,7 @@ pid_t spawn_git(const struct worker_config *c, int *socket)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		exec_git(program.data, c->root_fd, pair[1], c->source);
+		exec_git(c->root_fd, pair[1], c->source);
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
