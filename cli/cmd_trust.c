@@ -183,7 +183,8 @@ static int agree(const struct tree *t, bool yes)
 	int r;
 
 	if (said < 0)
-		say_error("nothing is changed: there is no terminal to ask on; to agree: hrfs trust --yes");
+		say_error("nothing is changed: there is no terminal to ask on; to agree: hrfs trust --yes %.*s",
+			  (int)(path_base(t->file) - t->file - 1), t->file);
 	if (said <= 0)
 		return CLI_FAILED;
 	r = trust_give(t->file, buf_str(&t->content), t->content.len);
@@ -236,8 +237,10 @@ static int start(const struct tree *t)
 	json_t *answer;
 	int r;
 
-	if (!t->mount.socket)
+	if (!t->mount.socket) {
+		printf("trusted as it is now; 'hrfs mount' starts it\n");
 		return CLI_OK;
+	}
 	r = client_connect(t->mount.socket, &a.client, &error);
 	if (r < 0) {
 		say_error("%s", buf_str(&error));

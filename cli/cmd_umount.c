@@ -178,8 +178,9 @@ static int wait_for_end(const struct target *t, bool lazy)
 			 t->entry.mountpoint, t->mount.keeper_pid);
 		return CLI_OK;
 	}
-	say_error("%s is unmounted, but its daemon (pid %d) has not ended; see %s", t->entry.mountpoint,
-		  t->mount.keeper_pid, t->mount.log);
+	say_error(
+		"%s is unmounted, but its daemon (pid %d) goes on: who was inside has not left, or a container has the mount too; see %s",
+		t->entry.mountpoint, t->mount.keeper_pid, t->mount.log);
 	return CLI_TIMEOUT;
 }
 

@@ -81,7 +81,8 @@ def test_trust_without_a_mount(cli, tree_with_file):
     tree = tree_with_file
     inner = tree.src / "a"
     inner.mkdir()
-    assert str(tree.src / "hrfs.yaml") in cli("trust", "--yes", cwd=inner).stdout
+    said = cli("trust", "--yes", cwd=inner).stdout
+    assert str(tree.src / "hrfs.yaml") in said and "'hrfs mount' starts it" in said
     assert "already" in cli("trust", tree.src).stdout
     assert "trusted no more" in cli("trust", "--forget", tree.src).stdout
     assert "was not trusted" in cli("trust", "--forget", tree.src).stdout
@@ -89,6 +90,7 @@ def test_trust_without_a_mount(cli, tree_with_file):
 
 def test_nobody_to_ask(cli, tree_with_file):
     done = cli("trust", tree_with_file.src, status=1)
+    assert done.stderr.endswith(f"hrfs trust --yes {tree_with_file.src}\n")
     assert "echo up" in done.stdout and "hrfs trust --yes" in done.stderr
     assert "was not trusted" in cli("trust", "--forget", tree_with_file.src).stdout
 
