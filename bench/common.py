@@ -39,6 +39,7 @@ class Place:
         self.dir = Path(tempfile.mkdtemp(prefix="hrfs-bench-", dir=os.environ.get("HRFS_TEST_DIR") or "/var/tmp"))
         self.processes = []
         self.daemons = []
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of __exit__
         processes.become_subreaper()  # tools start their servers in sessions of their own
         run = self.dir / "run"
         run.mkdir(mode=0o700)
