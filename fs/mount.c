@@ -4,6 +4,7 @@
 #include "fs/fuse.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -210,13 +211,33 @@ static bool is_there(const char *mountpoint, dev_t dev)
 	return mount_device(mountpoint, &now) == 0 && now == dev;
 }
 
+struct elsewhere {
+	dev_t dev;
+	char path[PATH_MAX]; /* "": nowhere */
+};
+
+static int consider(const struct mountinfo_entry *e, void *arg)
+{
+	struct elsewhere *w = arg;
+
+	if (e->dev != w->dev || strncmp(e->type, "fuse", 4) != 0 || strlen(e->mountpoint) >= sizeof(w->path))
+		return 0;
+	strcpy(w->path, e->mountpoint);
+	return 1;
+}
+
 int mount_detach(const char *mountpoint, dev_t dev)
 {
+	struct elsewhere w = { .dev = dev };
 	int status = 0;
 	pid_t pid;
 
-	if (!is_there(mountpoint, dev))
-		return 0;
+	/* a directory above it may have been renamed: it is still mounted then, at another path */
+	if (!is_there(mountpoint, dev)) {
+		if (mountinfo_each(consider, &w) != 1 || !is_there(w.path, dev))
+			return 0;
+		mountpoint = w.path;
+	}
 	if (geteuid() == 0)
 		return umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) ? -errno : 0;
 	pid = run_fusermount((const char *[]){ FUSERMOUNT, "-u", "-z", "-q", "--", mountpoint, NULL }, -1, -1);

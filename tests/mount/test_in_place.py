@@ -54,3 +54,15 @@ def test_more_victims_than_the_soft_limit(mount):
     for i, fd in enumerate(open_files):
         assert os.pread(fd, 9, 0) == b"%d" % i
         os.close(fd)
+
+
+def test_detached_where_it_has_gone(mount, tree):
+    """The directory above the mountpoint has been renamed: nothing is left at the new place either."""
+    above = tree.dir / "above"
+    (above / "mnt").mkdir(parents=True)
+    m = mount(mnt=above / "mnt")
+    moved = above.rename(tree.dir / "moved") / "mnt"
+    assert os.path.ismount(moved)
+    os.kill(m.process.pid, signal.SIGTERM)
+    assert m.process.wait(10) == 0
+    assert not os.path.ismount(moved)
