@@ -96,7 +96,8 @@ static void note_project(struct mounted *m)
 	if (project_above(m->place.source, &root, &marker) < 0)
 		return;
 	say_word(&word, root.data);
-	buf_printf(&text, "%s lies in %s: the project's root is the thing to mount: hrfs mount %s", marker, root.data,
+	buf_printf(&text, "%s lies in %s%s: the project's root is the thing to mount: hrfs mount %s", marker, root.data,
+		   strcmp(marker, ".git") == 0 ? ", and git does not find it from inside the mount" : "",
 		   buf_str(&word));
 	note(m, &text);
 }

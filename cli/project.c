@@ -35,8 +35,7 @@ int project_above(const char *dir, struct buf *root, const char **marker)
 	static const char *const others[] = { "go.mod", "package.json" };
 	AUTO_FREE char *above = strdup(dir);
 
-	/* hrfs.yaml lies where its author wants the mount */
-	if (!above || has(dir, ".git") || has(dir, "hrfs.yaml"))
+	if (!above || has(dir, ".git"))
 		return -ENOENT;
 	while (go_up(above) && !is_too_high(above)) {
 		if (has(above, ".git")) {
