@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 #include <stdio.h>
+#include <string.h>
 
 #define LIST_TIMEOUT_MS (10 * 60 * 1000) /* a fresh answer walks the whole tree */
 
@@ -50,6 +51,12 @@ static int report(const json_t *answer, bool as_json, bool nul, bool quiet)
 	return CLI_FOREIGN;
 }
 
+/* Watchman's forms: a clock, a cursor's name, seconds. The server would speak of a query. */
+static bool looks_like_clock(const char *text)
+{
+	return strncmp(text, "c:", 2) == 0 || strncmp(text, "n:", 2) == 0 || (*text && !text[strspn(text, "0123456789")]);
+}
+
 static int run_since(int argc, char **argv)
 {
 	bool as_json = false, nul = false, all = false, quiet = false;
@@ -67,6 +74,10 @@ static int run_since(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (!looks_like_clock(args.words.items[0])) {
+		say_error("since: '%s' is no clock; 'hrfs clock' prints one", args.words.items[0]);
+		return CLI_USAGE;
+	}
 	r = ask_open(&a, args.words.count > 1 ? args.words.items[1] : NULL);
 	if (r == CLI_OK)
 		r = ask_call(&a, ask_request(&a, "query", query(args.words.items[0], all)), LIST_TIMEOUT_MS, &answer);

@@ -94,8 +94,12 @@ def test_since_a_foreign_clock_lists_everything(m):
     assert "every file" in done.stderr
 
 
+def test_since_what_is_no_clock(m):
+    assert "'kept' is no clock; 'hrfs clock' prints one" in m("since", "kept", status=2).stderr
+
+
 def test_since_an_error_of_the_server(m):
-    done = m("since", "nonsense", status=None)
+    done = m("since", "c:nonsense", status=None)
     assert done.returncode in (1, 5) and done.stderr.startswith("hrfs: ")
 
 
