@@ -53,6 +53,8 @@ def test_several_users(mount, tree, capsys, options):
     """Rights, owners, groups and mode bits as they come to be between four users."""
     if os.geteuid():
         pytest.skip("needs root, to become several users")
+    if "without=" in os.environ.get("HRFS_TEST_OPTIONS", ""):
+        pytest.skip("an old kernel leaves setgid where a stranger writes")
     m = mount(options=options)
     plain = tree.dir / "plain"
     plain.mkdir()
