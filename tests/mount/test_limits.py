@@ -105,6 +105,7 @@ def test_untar_of_many_files(mount, tree):
         for i in range(50000):
             info = tarfile.TarInfo(f"d{i % 200}/s{i % 7}/f{i}")
             info.size = 20
+            info.uid, info.gid = os.getuid(), os.getgid()
             info.mode = 0o444 if i % 3 else 0o644
             t.addfile(info, io.BytesIO(b"%020d" % i))
     m = mount(limits={resource.RLIMIT_NOFILE: 1024})
