@@ -32,8 +32,11 @@ static void handle_crashes(void)
 {
 	static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
 
+	/* a lane whose stack is used up has another one for this */
+	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
+
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		signal(numbers[i], on_crash);
+		sigaction(numbers[i], &action, NULL);
 }
 #else
 static void handle_crashes(void) /* the sanitizer reports first */
