@@ -2,13 +2,13 @@
 #include "core/base/log.h"
 #include "fs/caller.h"
 #include "fs/counts.h"
+#include "fs/crash.h"
 #include "fs/die.h"
 #include "fs/init.h"
 #include "fs/ops.h"
 #include "fs/raw.h"
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -201,21 +201,13 @@ static int read_request(void)
 	return 0;
 }
 
-/* A crash by a stack that is used up is to be counted too, or it would go on for ever. */
-static void use_crash_stack(void)
-{
-	static _Thread_local char space[16384];
-
-	sigaltstack(&(stack_t){ .ss_sp = space, .ss_size = sizeof(space) }, NULL);
-}
-
 static void *serve(void *arg)
 {
 	uint64_t one = 1;
 	int r;
 
 	lane = arg;
-	use_crash_stack();
+	crash_thread();
 	device = shared->config.device_fds[lane - shared->lanes];
 	r = caller_thread_init();
 	if (r < 0)

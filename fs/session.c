@@ -3,6 +3,7 @@
 #include "fs/adopt.h"
 #include "fs/control.h"
 #include "fs/counts.h"
+#include "fs/crash.h"
 #include "fs/keep.h"
 #include "fs/lane.h"
 #include "fs/notify.h"
@@ -14,35 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/*
- * A thread that dumps core first waits for all others, also for a notifier that waits for an answer
- * which will never come; so a crash becomes a kill.
- */
-static void on_crash(int number)
-{
-	lane_crashed();
-	kill(getpid(), SIGKILL);
-	for (;;)
-		pause();
-}
-
-static void handle_crashes(void)
-{
-	static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
-
-	/* a lane whose stack is used up has another one for this */
-	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		sigaction(numbers[i], &action, NULL);
-}
-#else
-static void handle_crashes(void) /* the sanitizer reports first */
-{
-}
-#endif
 
 /* Until the kernel has ended the connection (0) or the keeper is dead (-EPIPE). */
 static int wait_for_end(int control)
@@ -114,7 +86,7 @@ static int start(int control)
 static int get_ready(int control)
 {
 	fcntl(control, F_SETFD, FD_CLOEXEC);
-	handle_crashes();
+	crash_handle();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the supervisor; the keeper says when it is over */
 	keep_start(control);
