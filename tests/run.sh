@@ -110,7 +110,19 @@ pytest_counts() { # LOG
 		return
 	fi
 	p=$(number passed) f=$(number failed) e=$(number 'errors?') s=$(number skipped)
-	count "${p:-0}" "$((${f:-0} + ${e:-0}))" "${s:-0}"
+	p=${p:-0} f=$((${f:-0} + ${e:-0}))
+	second=${1%.log}.again.log
+	if [ -f "$second" ]; then
+		sed "s/^/again | /" "$second"
+		sed -nE 's/^(FAILED|ERROR) (tests[^ ]*).*/\2/p' "$second" | sort -u >"$second.failed"
+		if grep -qE '[0-9]+ (passed|failed|error)' "$second"; then
+			comm -23 "${1%.log}.failed" "$second.failed" | sed 's/^/passed only when run again: /' >>"$work/flaky"
+			f=$(wc -l <"$second.failed")
+			# an error at a test's end comes beside its "passed": each is counted once
+			p=$((p - ${e:-0} + $(wc -l <"${1%.log}.failed") - f))
+		fi
+	fi
+	count "$p" "$f" "${s:-0}"
 }
 
 run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
@@ -126,6 +138,19 @@ run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
 		cd "$directory" || exit 1
 		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider --durations=10 --durations-min=5 "$@" 2>&1
 	) >"$work/$name.log" </dev/null
+	again "$name" "$directory" "$prefix"
+}
+
+# A machine that others use too, or three stages at once on two processors, can starve a test of time. What failed
+# is run once more, by itself; the summary names what passed only then. Many failures are no accident.
+again() { # NAME DIRECTORY COMMAND-PREFIX
+	sed -nE 's/^(FAILED|ERROR) (tests[^ ]*).*/\2/p' "$work/$1.log" | sort -u >"$work/$1.failed"
+	failures=$(wc -l <"$work/$1.failed")
+	[ "$failures" -gt 0 ] && [ "$failures" -le 12 ] || return 0
+	(
+		cd "$2" || exit 1
+		xargs -d '\n' -a "$work/$1.failed" $3 $steady "$python" -B -m pytest -q -p no:cacheprovider 2>&1
+	) >"$work/$1.again.log" </dev/null
 }
 
 follow() { # NAME: its log as it grows, until its process ends
@@ -254,6 +279,7 @@ summary() {
 		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	done <"$work/counts"
 	say "$skipped skipped, for the reasons above"
+	[ ! -s "$work/flaky" ] || sed 's/^/dev: /' "$work/flaky" >&2
 	clean_up
 	echo "$passed passed, $failed failed"
 	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
