@@ -1,8 +1,12 @@
 #include "fs/caller.h"
+#include <ctype.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -93,4 +97,40 @@ void caller_leave(void)
 	setfsgid(0);
 	capabilities_set(me.caps);
 	me.changed = false;
+}
+
+/* The numbers behind "Groups:", to the end of that line. */
+static bool is_listed(FILE *status, gid_t group)
+{
+	char word[32];
+
+	/* the first line is the program's name, which may say anything */
+	if (fscanf(status, "%*[^\n]") < 0)
+		return false;
+	while (fscanf(status, "%31s", word) == 1) {
+		if (strcmp(word, "Groups:") == 0)
+			break;
+	}
+	while (fscanf(status, "%31s", word) == 1 && isdigit((unsigned char)*word)) {
+		if (strtoul(word, NULL, 10) == group)
+			return true;
+	}
+	return false;
+}
+
+bool caller_is_in_group(pid_t tid, gid_t own, gid_t group)
+{
+	char path[64];
+	FILE *status;
+	bool found;
+
+	if (own == group)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	status = fopen(path, "re");
+	if (!status)
+		return false;
+	found = is_listed(status, group);
+	fclose(status);
+	return found;
 }

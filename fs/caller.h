@@ -15,3 +15,8 @@ void caller_enter_limits(uid_t uid, gid_t gid);
 void caller_leave(void);
 /* The daemon may act as others (it runs as root). */
 bool caller_privileged(void);
+/*
+ * Is this thread, whose group is `own`, in the group? By its supplementary groups too, which a request does not
+ * carry; they are asked of /proc (libfuse's way of that reads beyond its buffer).
+ */
+bool caller_is_in_group(pid_t tid, gid_t own, gid_t group);

@@ -32,27 +32,9 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fu
 		fuse_reply_buf(req, *buffer, (size_t)n);
 }
 
-#define GROUPS_MAX 65536 /* the kernel's own limit */
-
-/* By its supplementary groups too, which a request does not carry; they are asked of /proc. */
-static bool caller_is_in(fuse_req_t req, gid_t gid)
-{
-	AUTO_FREE gid_t *groups = NULL;
-	int n;
-
-	if (fuse_req_ctx(req)->gid == gid)
-		return true;
-	groups = calloc(GROUPS_MAX, sizeof(*groups));
-	n = groups ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
-	for (int i = 0; i < n && i < GROUPS_MAX; i++) {
-		if (groups[i] == gid)
-			return true;
-	}
-	return false;
-}
-
 int clear_set_ids(fuse_req_t req, int fd)
 {
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
 	struct stat st;
 	mode_t cleared;
 
@@ -60,7 +42,8 @@ int clear_set_ids(fuse_req_t req, int fd)
 		return -errno;
 	cleared = st.st_mode & S_ISUID;
 	/* without group execution it is no right but mandatory locking: members of the group leave it, as on ext4 */
-	if ((st.st_mode & S_ISGID) && ((st.st_mode & S_IXGRP) || !caller_is_in(req, st.st_gid)))
+	if ((st.st_mode & S_ISGID) &&
+	    ((st.st_mode & S_IXGRP) || !caller_is_in_group(caller->pid, caller->gid, st.st_gid)))
 		cleared |= S_ISGID;
 	return cleared && fchmod(fd, st.st_mode & ~cleared & 07777) ? -errno : 0;
 }

@@ -149,7 +149,10 @@ again() { # NAME DIRECTORY COMMAND-PREFIX
 	[ "$failures" -gt 0 ] && [ "$failures" -le 12 ] || return 0
 	(
 		cd "$2" || exit 1
-		xargs -d '\n' -a "$work/$1.failed" $3 $steady "$python" -B -m pytest -q -p no:cacheprovider 2>&1
+		prefix=$3
+		set -f
+		set -- $(cat "$work/$1.failed")
+		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider "$@" 2>&1
 	) >"$work/$1.again.log" </dev/null
 }
 

@@ -161,7 +161,8 @@ class Walker:
         os.symlink(self.random.choice(NAMES), self.path())
 
     def mode(self):
-        os.chmod(self.path(), self.random.choice([0o644, 0o755, 0o744]), follow_symlinks=True)
+        path, mode = self.path(), self.random.choice([0o644, 0o755, 0o744])
+        os.chmod(path, mode | 0o111 if os.path.isdir(path) else mode)  # or only root could look into it
 
     def times(self):
         os.utime(self.path(), (1, 1))

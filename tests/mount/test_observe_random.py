@@ -68,7 +68,8 @@ class Worker:
         os.symlink(self.text()[:50] or "x", self.path())
 
     def chmod(self):
-        os.chmod(self.path(), self.random.choice([0o644, 0o755]))
+        path, mode = self.path(), self.random.choice([0o644, 0o755])
+        os.chmod(path, mode | 0o111 if os.path.isdir(path) else mode)  # or only root could look into it
 
     def touch(self):
         os.utime(self.path())
