@@ -210,9 +210,12 @@ stage_mounts() {
 	pytest_counts "$work/user.log"
 }
 
+# What makes request threads, settling and the socket meet; --long takes all mount tests.
 stage_threads() {
 	: >"$work/threads.log"
-	run_pytest threads "$here" env HRFS_BUILD="$here/build-tsan" -- -m "$(marks)" tests/mount
+	chosen=tests/mount
+	[ -n "$long" ] || chosen="tests/mount/test_smoke.py tests/mount/test_noopen.py tests/mount/test_random.py tests/mount/test_socket.py tests/mount/test_observe.py"
+	run_pytest threads "$here" env HRFS_BUILD="$here/build-tsan" -- -m "$(marks)" $chosen
 }
 
 stage_stress() {
