@@ -114,7 +114,7 @@ pytest_counts() { # LOG
 	second=${1%.log}.again.log
 	if [ -f "$second" ]; then
 		sed "s/^/again | /" "$second"
-		sed -nE 's/^(FAILED|ERROR) (tests[^ ]*).*/\2/p' "$second" | sort -u >"$second.failed"
+		failed_tests "$second" >"$second.failed"
 		if grep -qE '[0-9]+ (passed|failed|error)' "$second"; then
 			comm -23 "${1%.log}.failed" "$second.failed" | sed 's/^/passed only when run again: /' >>"$work/flaky"
 			f=$(wc -l <"$second.failed")
@@ -141,17 +141,26 @@ run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
 	again "$name" "$directory" "$prefix"
 }
 
+newline='
+'
+
+failed_tests() { # LOG: their names, one a line; they may hold spaces
+	sed -nE 's/^(FAILED|ERROR) (tests.*)/\2/p' "$1" | sed 's/ - .*//' | sort -u
+}
+
 # A machine that others use too, or three stages at once on two processors, can starve a test of time. What failed
 # is run once more, by itself; the summary names what passed only then. Many failures are no accident.
 again() { # NAME DIRECTORY COMMAND-PREFIX
-	sed -nE 's/^(FAILED|ERROR) (tests[^ ]*).*/\2/p' "$work/$1.log" | sort -u >"$work/$1.failed"
+	failed_tests "$work/$1.log" >"$work/$1.failed"
 	failures=$(wc -l <"$work/$1.failed")
 	[ "$failures" -gt 0 ] && [ "$failures" -le 12 ] || return 0
 	(
 		cd "$2" || exit 1
-		prefix=$3
+		prefix=$3 list=$work/$1.failed
 		set -f
-		set -- $(cat "$work/$1.failed")
+		spaces=$IFS IFS=$newline
+		set -- $(cat "$list")
+		IFS=$spaces
 		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider "$@" 2>&1
 	) >"$work/$1.again.log" </dev/null
 }
