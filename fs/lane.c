@@ -299,23 +299,28 @@ int lanes_initialise(void)
  * A directory that a dead worker was moving is where it will be before anyone goes on below it: paths
  * are told by the node table, which may not know yet.
  */
-static void finish_renames(void)
+static int finish_renames(void)
 {
-	for (uint32_t i = 0; i < shared->lane_count; i++) {
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
 		lane = &shared->lanes[i];
 		device = shared->config.device_fds[i];
-		if (is_owed() && (request_header()->opcode == FUSE_RENAME || request_header()->opcode == FUSE_RENAME2))
+		if (!is_owed() || (request_header()->opcode != FUSE_RENAME && request_header()->opcode != FUSE_RENAME2))
+			continue;
+		/* a rename may act as its caller, and must come back to what this thread was */
+		r = caller_thread_init();
+		if (r == 0)
 			finish_inherited();
 	}
 	lane = NULL;
+	return r;
 }
 
 int lanes_start(void)
 {
 	pthread_t thread;
-	int r = 0;
-
-	finish_renames();
+	int r = finish_renames();
 
 	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
 		r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
