@@ -56,15 +56,12 @@ static bool lacks_supervisor(const char *error)
 	return strncmp(error, "no supervisor", strlen("no supervisor")) == 0;
 }
 
-static int call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer, bool say_no_supervisor)
+/* what an answer says; o is taken over */
+static int judge(json_t *o, json_t **answer, bool say_no_supervisor)
 {
-	json_t *o;
 	const char *error;
 	bool lacks;
-	int r = client_call(a->client, request, timeout_ms, &o);
 
-	if (r < 0)
-		return ask_failed(a, r);
 	error = json_string_value(json_object_get(o, "error"));
 	if (!error) {
 		*answer = o;
@@ -75,6 +72,30 @@ static int call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **ans
 		say_error("%s", error);
 	json_decref(o);
 	return lacks ? CLI_NO_MOUNT : CLI_FAILED;
+}
+
+static int call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer, bool say_no_supervisor)
+{
+	json_t *o;
+	int r = client_call(a->client, request, timeout_ms, &o);
+
+	return r < 0 ? ask_failed(a, r) : judge(o, answer, say_no_supervisor);
+}
+
+int ask_call_slow(struct ask *a, json_t *request, int64_t timeout_ms, int64_t patience_ms, void (*slow)(struct ask *a),
+		  json_t **answer)
+{
+	int64_t first = patience_ms < timeout_ms ? patience_ms : timeout_ms;
+	json_t *o;
+	int r = client_call(a->client, request, first, &o);
+
+	if (r == -ETIMEDOUT && first < timeout_ms) {
+		slow(a);
+		r = client_receive(a->client, timeout_ms - first, &o);
+		if (r == -EAGAIN)
+			r = -ETIMEDOUT;
+	}
+	return r < 0 ? ask_failed(a, r) : judge(o, answer, true);
 }
 
 int ask_call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer)

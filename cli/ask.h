@@ -21,6 +21,9 @@ json_t *ask_request(const struct ask *a, const char *name, json_t *options);
 int ask_call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer);
 /* the same, without a word when no supervisor is there: CLI_NO_MOUNT */
 int ask_call_supervisor(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer);
+/* the same as ask_call(), for what may take long: slow(a) is called once, when the answer has not come in patience_ms */
+int ask_call_slow(struct ask *a, json_t *request, int64_t timeout_ms, int64_t patience_ms, void (*slow)(struct ask *a),
+		  json_t **answer);
 /* what went wrong in between, said; answers the exit code */
 int ask_failed(const struct ask *a, int r);
 

@@ -34,15 +34,15 @@ const struct cli_command cmd_wait = {
 	.summary = "wait until everything written before is served by new code",
 	.usage = "[--timeout TIME] [--json] [CLOCK]",
 	.help = "Comes back when everything that was written before it (or before CLOCK) has been\n"
-		"decided on, and each service that had to reload is ready. When a build or a start\n"
-		"failed, the compiler's text is on standard error. Without services it waits until\n"
-		"all changes have settled.\n"
+		"decided on, and each service that had to reload is ready; a command that ends, such as\n"
+		"a test run, when it has ended. When a build or a start failed, the compiler's text is\n"
+		"on standard error. Without services it waits until all changes have settled.\n"
 		"\n"
 		"  vi main.go && hrfs wait && curl localhost:8080\n"
 		"  hrfs wait --timeout 30s || exit 1\n"
 		"  hrfs wait --json | jq '.services[] | {name, state}'\n"
 		"\n"
-		"Exit status: 0 all is well; 1 a build or a start failed; 3 no mount here; 4 not done\n"
-		"in time.\n",
+		"Exit status: 0 all is well; 1 a build, a start or a test run failed; 3 no mount\n"
+		"here; 4 not done in time.\n",
 	.run = run_wait,
 };

@@ -6,6 +6,7 @@
 
 /* longer than what the server was told, so that its answer comes first */
 #define GRACE_MS 5000
+#define PATIENCE_MS 3000 /* after which it says what it waits for */
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -62,6 +63,37 @@ static int judge(const json_t *answer, bool as_json)
 	return CLI_FAILED;
 }
 
+static bool is_under_way(const char *state)
+{
+	return strcmp(state, "building") == 0 || strcmp(state, "starting") == 0 || strcmp(state, "stopping") == 0;
+}
+
+/* Whoever stands before a prompt that does not come back is told why, once. */
+static void tell_slow(struct ask *a)
+{
+	AUTO_BUF error = { 0 };
+	struct client *client;
+	json_t *answer, *s;
+	size_t i;
+
+	/* the first connection owes its answer */
+	if (client_connect(a->mount.socket, &client, &error) < 0)
+		return;
+	if (client_call(client, ask_request(a, "hrfs-services", NULL), GRACE_MS, &answer) == 0) {
+		json_array_foreach(json_object_get(answer, "services"), i, s)
+		{
+			if (is_under_way(text_of(s, "state")))
+				say_note("waits for %s: %s", text_of(s, "name"), text_of(s, "summary"));
+		}
+		json_decref(answer);
+	}
+	client_free(client);
+}
+
+static void tell_nothing(struct ask *a)
+{
+}
+
 int outcome_wait(struct ask *a, const char *clock, int64_t timeout_ms, bool as_json)
 {
 	json_t *o = json_pack("{s:I}", "timeout_ms", (json_int_t)timeout_ms);
@@ -70,7 +102,8 @@ int outcome_wait(struct ask *a, const char *clock, int64_t timeout_ms, bool as_j
 
 	if (clock)
 		json_object_set_new(o, "clock", json_bytes(clock));
-	r = ask_call(a, ask_request(a, "hrfs-wait", o), timeout_ms + GRACE_MS, &answer);
+	r = ask_call_slow(a, ask_request(a, "hrfs-wait", o), timeout_ms + GRACE_MS, PATIENCE_MS,
+			  as_json ? tell_nothing : tell_slow, &answer);
 	if (r != CLI_OK)
 		return r;
 	r = judge(answer, as_json);

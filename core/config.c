@@ -123,6 +123,9 @@ static int read_service(struct config_reader *r, const struct config_node *n,
 	if (s->reload.kind == CONFIG_RELOAD_OVERLAP && !s->listen.addresses.count)
 		return config_fail(r, n->line, "%s: reload: overlap needs listen:, else the new one finds its port taken by the old",
 				   buf_str(&where));
+	if (s->ready.kind == CONFIG_READY_EXIT && (s->listen.addresses.count || s->port))
+		return config_fail(r, n->line, "%s: ready: exit is for a command that ends, which needs no %s:",
+				   buf_str(&where), s->port ? "port" : "listen");
 	return 0;
 }
 

@@ -25,12 +25,13 @@ struct config_listen {
 };
 
 enum config_ready_kind {
-	CONFIG_READY_DEFAULT, /* the first listening socket; none within 1 s: alive counts */
+	CONFIG_READY_DEFAULT, /* the first listening socket; without one, being quiet for 1 s */
 	CONFIG_READY_NOTIFY,
 	CONFIG_READY_TCP,
 	CONFIG_READY_HTTP,
 	CONFIG_READY_LOG,
 	CONFIG_READY_DELAY,
+	CONFIG_READY_EXIT, /* it ends by itself, with status 0 */
 };
 
 struct config_ready {

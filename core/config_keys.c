@@ -19,7 +19,7 @@ const struct config_key config_service_keys[] = {
 	{ "port", CONFIG_TYPE_NUMBER, AT(port), false, 1, 65535, 0, "8080",
 	  "Exported as PORT, for a program that binds the port itself." },
 	{ "ready", CONFIG_TYPE_READY, AT(ready), false, 0, 0, 0, "http:/healthz",
-	  "When a start counts as done: notify, tcp, tcp:ADDRESS, http:/PATH, log:REGEX, delay:TIME. Otherwise the first listening socket; when there is none within a second, being alive." },
+	  "When a start counts as done: notify, tcp, tcp:ADDRESS, http:/PATH, log:REGEX, delay:TIME, exit (it ends by itself, as tests do). Otherwise the first listening socket or its end; when neither comes, having nothing to do for a second." },
 	{ "ready_timeout", CONFIG_TYPE_DURATION, AT(ready_timeout_ms), true, 1, HOUR, 60000, "30s",
 	  "How long a start may take until it counts as failed." },
 	{ "reload", CONFIG_TYPE_RELOAD, AT(reload), false, 0, 0, 0, "overlap",

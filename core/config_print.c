@@ -84,7 +84,7 @@ static int put_listen(struct buf *out, const struct config_listen *l)
 
 static int put_ready(struct buf *out, const struct config_ready *ready)
 {
-	static const char *const words[] = { "", "notify", "tcp", "http", "log", "delay" };
+	static const char *const words[] = { "", "notify", "tcp", "http", "log", "delay", "exit" };
 	AUTO_BUF text = { 0 };
 	int r = buf_puts(&text, words[ready->kind]);
 

@@ -22,7 +22,7 @@ static const struct {
 	[CONFIG_TYPE_DIR] = { "directory", "\"type\":\"string\",\"minLength\":1" },
 	[CONFIG_TYPE_NAMES] = { "names", ONE_OR_MORE(TEXT) },
 	[CONFIG_TYPE_PATTERNS] = { "patterns", ONE_OR_MORE(TEXT) },
-	[CONFIG_TYPE_READY] = { "sign", "\"type\":\"string\",\"pattern\":\"^(notify|tcp(:.+)?|http:/.*|log:.+|delay:[0-9]+(ms|s|m|h)?)$\"" },
+	[CONFIG_TYPE_READY] = { "sign", "\"type\":\"string\",\"pattern\":\"^(notify|exit|tcp(:.+)?|http:/.*|log:.+|delay:[0-9]+(ms|s|m|h)?)$\"" },
 	[CONFIG_TYPE_RELOAD] = { "way", "\"type\":\"string\",\"pattern\":\"^(restart|overlap|signal:.+|exec:.+|none)$\"" },
 };
 

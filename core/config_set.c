@@ -241,7 +241,7 @@ static int set_ready(const struct setting *s)
 	int r = text ? config_parse_ready(text, s->at) : -EINVAL;
 
 	if (text && r == -EINVAL)
-		return bad(s, s->node, "not one of notify, tcp, http:/PATH, log:REGEX, delay:TIME");
+		return bad(s, s->node, "not one of notify, tcp, http:/PATH, log:REGEX, delay:TIME, exit");
 	return r;
 }
 

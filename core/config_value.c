@@ -102,6 +102,9 @@ int config_parse_ready(const char *text, struct config_ready *out)
 	if (strcmp(text, "notify") == 0) {
 		ready.kind = CONFIG_READY_NOTIFY;
 		rest = NULL;
+	} else if (strcmp(text, "exit") == 0) {
+		ready.kind = CONFIG_READY_EXIT;
+		rest = NULL;
 	} else if (strcmp(text, "tcp") == 0 || (strncmp(text, "tcp:", 4) == 0 && *rest)) {
 		ready.kind = CONFIG_READY_TCP;
 	} else if (strncmp(text, "http:/", 6) == 0 && !strpbrk(rest, " \t\r\n")) {

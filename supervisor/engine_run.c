@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define UNHEARD_MS 500
+#define QUIET_MAX_MS 30000
 
 static void on_unheard(uv_timer_t *timer)
 {
@@ -77,6 +78,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	}
 	g->up_ms = engine_now_ms();
 	g->up_wall_ms = engine_wall_ms();
+	s->ends_after_ms = 0;
 	g->only_alive = status == 0 && g->config->ready.kind == CONFIG_READY_DEFAULT && strncmp(text, "alive", 5) == 0;
 	if (!was_started_last(g))
 		return;
@@ -93,12 +95,38 @@ static void on_reloading(struct ready *r, bool over, void *arg)
 		signal_reloaded(g->service);
 }
 
+/* Without `ready:` a command that does not listen is a server by its quiet, or ends. One that has ended before has proven it. */
+static int64_t timeout_of(const struct generation *g)
+{
+	int64_t ms = g->config->ready_timeout_ms, expected = 2 * g->service->ends_after_ms;
+
+	return g->config->ready.kind == CONFIG_READY_DEFAULT && expected > ms ? expected : ms;
+}
+
+static int64_t quiet_of(const struct service *s)
+{
+	return s->ends_after_ms < QUIET_MAX_MS ? s->ends_after_ms : QUIET_MAX_MS;
+}
+
+static void note_end(struct service *s, const struct generation *g)
+{
+	int64_t took = engine_now_ms() - g->start_ms;
+
+	if (g->asked || g->could_not)
+		return;
+	if (!g->up_ms)
+		say_stage(s, STAGE_RUN, took);
+	if ((!g->up_ms || g->only_alive) && !g->status.signalled && took > s->ends_after_ms)
+		s->ends_after_ms = took;
+}
+
 static int watch_ready(struct generation *g, struct buf *error)
 {
 	struct service *s = g->service;
 	struct ready_options o = {
 		.how = &g->config->ready,
-		.timeout_ms = g->config->ready_timeout_ms,
+		.timeout_ms = timeout_of(g),
+		.quiet_ms = quiet_of(s),
 		.port = g->config->port,
 		.sockets = g->held ? g->held->sockets : NULL,
 		.output = output_stream(s->engine->o.output, s->name, OUTPUT_RUN),
@@ -163,6 +191,7 @@ static void on_ended(struct job *j, void *arg)
 		s->newcomer = NULL;
 	} else {
 		s->current = NULL;
+		note_end(s, g);
 		s->engine->works += !g->asked;
 		s->up_ms = g->up_ms ? engine_now_ms() - g->up_ms : 0;
 		if (!g->asked)

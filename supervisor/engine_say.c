@@ -166,6 +166,15 @@ static void say_port_is_held(struct service *s, const struct generation *g)
 		buf_str(&perhaps), sockets_address(g->held->sockets, 0), sockets_port(g->held->sockets));
 }
 
+/* of one that is expected to listen: any other may be a command that ends, as tests do */
+static const char *before_ready(const struct generation *g)
+{
+	bool server = g->held || g->config->port ||
+		      (g->config->ready.kind != CONFIG_READY_DEFAULT && g->config->ready.kind != CONFIG_READY_EXIT);
+
+	return server && !g->up_ms ? " before it was ready" : "";
+}
+
 void say_run_ended(struct service *s, struct generation *g)
 {
 	struct output_stream *stream = output_stream(s->engine->o.output, s->name, OUTPUT_RUN);
@@ -189,9 +198,9 @@ void say_run_ended(struct service *s, struct generation *g)
 		 (says_in_use(buf_str(&text)) || (g->in_terminal && !g->status.signalled)))
 		say_port_is_held(s, g);
 	else if (failure_line(buf_str(&text), &line) == 0)
-		say_trouble(s, "it %s%s: %s", s->end_text, g->up_ms ? "" : " before it was ready", line.data);
+		say_trouble(s, "it %s%s: %s", s->end_text, before_ready(g), line.data);
 	else
-		say_trouble(s, "it %s%s", s->end_text, g->up_ms ? "" : " before it was ready");
+		say_trouble(s, "it %s%s", s->end_text, before_ready(g));
 	say_trouble_text(s, text.len ? buf_take(&text) : NULL);
 }
 

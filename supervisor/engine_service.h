@@ -107,6 +107,7 @@ struct service {
 	char *trouble;		   /* what is wrong, one line; NULL: nothing */
 	char *trouble_text;	   /* the compiler's text */
 	char *end_text;		   /* how the last generation ended: "exited with status 1" */
+	int64_t ends_after_ms;	   /* how long a run took that ended by itself, and not as a server; 0: none did */
 	int64_t up_ms, backoff_ms; /* how long the last generation was ready; until it is started again */
 	int code;		   /* as a shell would report the last end or failed build; -1: none yet */
 	bool forced;		   /* a new generation whatever reload: says */

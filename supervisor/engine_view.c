@@ -44,6 +44,18 @@ static void put_waiting(const struct service *s, struct buf *out)
 		buf_puts(out, "waits");
 }
 
+static void put_starting(const struct service *s, struct buf *out)
+{
+	const struct generation *g = s->newcomer ? s->newcomer : s->current;
+
+	if (!g || !g->job || !g->ready) {
+		buf_puts(out, service_state_word(s->state));
+		return;
+	}
+	buf_printf(out, "started %lld s ago, ready when ", (long long)(engine_now_ms() - g->start_ms) / 1000);
+	ready_when(g->ready, out);
+}
+
 static void put_state(const struct service *s, struct buf *out)
 {
 	const struct generation *g = s->current;
@@ -70,6 +82,10 @@ static void put_state(const struct service *s, struct buf *out)
 	case SERVICE_BACKOFF:
 		buf_printf(out, "crashed: %s; starts again in %.3g s", s->trouble ? s->trouble : "",
 			   (double)s->backoff_ms / 1000);
+		break;
+	case SERVICE_STARTING:
+	case SERVICE_OVERLAPPING:
+		put_starting(s, out);
 		break;
 	case SERVICE_WAITING:
 	case SERVICE_REWAITING:

@@ -66,38 +66,14 @@ void ready_look_again(struct ready *r)
 	uv_timer_start(&r->look, look, ms, 0);
 }
 
-static const char *waited_for(const struct ready *r, struct buf *out)
+uint64_t ready_quiet_ms(const struct ready *r)
 {
-	const struct config_ready *how = r->o.how;
-
-	switch (how->kind) {
-	case CONFIG_READY_NOTIFY:
-		buf_puts(out, "no READY=1 came to NOTIFY_SOCKET");
-		break;
-	case CONFIG_READY_LOG:
-		buf_printf(out, "no line of its output matched %s", how->text);
-		break;
-	case CONFIG_READY_HTTP:
-		buf_printf(out, "GET %s was not answered well", how->text);
-		break;
-	case CONFIG_READY_TCP:
-		buf_puts(out, "nothing listened");
-		break;
-	default:
-		buf_puts(out, "it has a socket that hrfs holds, but does not accept from it");
-	}
-	return buf_str(out);
+	return r->o.quiet_ms > READY_ALIVE_MS ? (uint64_t)r->o.quiet_ms : READY_ALIVE_MS;
 }
 
 static void too_late(uv_timer_t *timer)
 {
-	struct ready *r = timer->data;
-	AUTO_BUF text = { 0 };
-
-	waited_for(r, &text);
-	if (*r->last)
-		buf_printf(&text, "; last: %s", r->last);
-	ready_tell(r, -ETIMEDOUT, "%s", buf_str(&text));
+	ready_tell_late(timer->data);
 }
 
 static void set_limit(struct ready *r, uint64_t ms)
@@ -108,42 +84,24 @@ static void set_limit(struct ready *r, uint64_t ms)
 
 /* ---- default: what its processes listen on ---- */
 
-void ready_tell_where(struct ready *r, const struct look *l)
-{
-	AUTO_BUF address = { 0 };
-
-	sockets_print(&l->address, l->len, &address);
-	if (l->serves)
-		ready_tell(r, 0, "accepting on %s", buf_str(&address));
-	else
-		ready_tell(r, 0, "listening on %s", buf_str(&address));
-}
-
-static void tell_alive(struct ready *r, const struct look *l)
-{
-	if (l->hidden)
-		ready_tell(r, 0, "alive for 1 s; hrfs may not look into its processes");
-	else if (r->o.sockets)
-		ready_tell(r, 0, "alive for 1 s, and has not kept the socket that hrfs holds (LISTEN_FDS)");
-	else if (r->o.port)
-		ready_tell(r, 0, "alive for 1 s, does not listen on port %d", r->o.port);
-	else
-		ready_tell(r, 0, "alive for 1 s, listens nowhere");
-}
-
 static void look_default(struct ready *r)
 {
-	bool late = ready_elapsed(r) >= READY_ALIVE_MS;
-	struct look l;
+	uint64_t now = ready_elapsed(r);
 	/* a program that has found another port to listen on is not waited for either */
-	int port = late ? 0 : r->o.port;
+	int port = now >= READY_ALIVE_MS ? 0 : r->o.port;
+	struct look l;
+	bool quiet;
 
-	if (look_at_job(r->job, r->o.sockets, port, ready_elapsed(r) >= LOCAL_MS, &l) < 0)
-		l = (struct look){ .hidden = true, .processes = 1 };
+	if (look_at_job(r->job, r->o.sockets, port, now >= LOCAL_MS, &l) < 0) {
+		ready_look_again(r); /* the process that was asked has ended meanwhile */
+		return;
+	}
+	quiet = quiet_look(&r->quiet, now, l.used_ms, l.works, ready_quiet_ms(r));
+	r->holds = l.holds && !l.hidden;
 	if (l.serves || l.listens)
 		ready_tell_where(r, &l);
-	else if (late && l.processes && (!l.holds || l.hidden))
-		tell_alive(r, &l);
+	else if (quiet && l.processes && !r->holds && !look_for_work(r->job))
+		ready_tell_alive(r, l.hidden, false);
 	else
 		ready_look_again(r);
 }
@@ -331,6 +289,8 @@ void ready_begin(struct ready *r, pid_t job)
 	r->job = job;
 	uv_update_time(r->loop);
 	r->begin_ms = uv_now(r->loop);
+	if (how->kind == CONFIG_READY_EXIT)
+		return;
 	if (how->kind == CONFIG_READY_DELAY) {
 		uv_timer_start(&r->look, look, (uint64_t)how->delay_ms, 0);
 		return;

@@ -13,7 +13,8 @@
  * accepted by a process of this job, or, after it was taken by others many times, when this job is
  * waiting as well (the text says so).
  * Without `ready:`, where a process of the job holds a held socket, it is waited for until it
- * accepts; where none does, a listening socket of its own, or being alive for 1 s, counts.
+ * accepts; where none does, a listening socket of its own counts, or being alive and quiet (ready_quiet.h).
+ * With `ready: exit` it never is: its end counts, which others see.
  */
 #pragma once
 #include "core/base/buf.h"
@@ -30,7 +31,8 @@ struct sockets;
 
 struct ready_options {
 	const struct config_ready *how;
-	int64_t timeout_ms;	       /* for the kinds that must succeed */
+	int64_t timeout_ms;	       /* for the kinds that must succeed; without `ready:` being alive counts then */
+	int64_t quiet_ms;	       /* without `ready:`; at least 1 s */
 	int port;		       /* of `port:`; 0: none */
 	const struct sockets *sockets; /* held ones; NULL: none */
 	struct output_stream *output;  /* where LOG looks, at what comes from now on; NULL: not captured */
@@ -53,3 +55,5 @@ int ready_environment(const struct ready *r, struct strv *env);
 /* job: process_job_pid(), whose descendants are the job's processes */
 void ready_begin(struct ready *r, pid_t job);
 void ready_free(struct ready *r);
+/* the end of "ready when …". 0 or -ENOMEM */
+int ready_when(const struct ready *r, struct buf *out);

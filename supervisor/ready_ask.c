@@ -161,7 +161,7 @@ static void look_held(struct ready *r)
 	} else if (l.serves) {
 		ready_tell_where(r, &l);
 	} else {
-		ready_tell(r, 0, "alive for 1 s; hrfs may not look into its processes");
+		ready_tell_alive(r, true, false);
 	}
 }
 

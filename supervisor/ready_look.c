@@ -2,6 +2,8 @@
 #include "supervisor/net_table.h"
 #include "supervisor/sockets.h"
 #include "supervisor/tree.h"
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -53,20 +55,70 @@ static bool ended(pid_t pid)
 	return pages == 0;
 }
 
+/* What has ended has left its time to its parent, at last to the job itself. */
+static void look_at_work(pid_t job, const struct tree *tree, struct look *out)
+{
+	uint64_t used = 0, second = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct proc_stat p;
+
+	if (proc_stat(job, &p) == 0)
+		used = p.used;
+	for (size_t i = 0; i < tree->count; i++) {
+		used += tree->processes[i].used;
+		if (tree->processes[i].state == 'R' || tree->processes[i].state == 'D')
+			out->works = true;
+	}
+	out->used_ms = used * 1000 / second;
+}
+
+/* A process's own state is that of its first thread. */
+static bool thread_works(pid_t pid)
+{
+	struct proc_stat p;
+	struct dirent *e;
+	bool works = false;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !works && (e = readdir(dir)))
+		works = isdigit((unsigned char)e->d_name[0]) && proc_stat(atoi(e->d_name), &p) == 0 &&
+			(p.state == 'R' || p.state == 'D');
+	if (dir)
+		closedir(dir);
+	return works;
+}
+
+bool look_for_work(pid_t job)
+{
+	AUTO_TREE tree = { 0 };
+	bool works = false;
+
+	if (tree_below_quick(job, &tree) < 0)
+		return false;
+	for (size_t i = 0; i < tree.count && !works; i++)
+		works = thread_works(tree.processes[i].pid);
+	return works;
+}
+
 /* the sockets of all processes of the job; *inside: one of them, for its view of the network */
-static int own_all(pid_t job, struct search *s, size_t *processes, bool *hidden, pid_t *inside)
+static int own_all(pid_t job, struct search *s, struct look *out, pid_t *inside)
 {
 	AUTO_TREE tree = { 0 };
 	int r = tree_below_quick(job, &tree);
 
+	if (r == 0)
+		look_at_work(job, &tree, out);
+
 	for (size_t i = 0; i < tree.count && r == 0; i++) {
 		if (tree.processes[i].state == 'Z')
 			continue;
-		++*processes;
+		out->processes++;
 		s->pid = tree.processes[i].pid;
 		r = net_each_fd(s->pid, own, s);
 		if ((r == -EACCES || r == -EPERM) && !ended(s->pid))
-			*hidden = true;
+			out->hidden = true;
 		else if (r == 0)
 			*inside = s->pid;
 		if (r != -ENOMEM && r != -E2BIG)
@@ -154,7 +206,7 @@ int look_at_job(pid_t job, const struct sockets *held, int port, bool local, str
 	struct look l = { 0 };
 	struct choice c = { .search = &s, .held = held, .port = port, .local = local, .out = &l };
 	pid_t inside = 0;
-	int r = own_all(job, &s, &l.processes, &l.hidden, &inside);
+	int r = own_all(job, &s, &l, &inside);
 
 	if (r == 0 && held)
 		look_at_held(&s, held, &l);
@@ -216,19 +268,19 @@ enum look_owner look_for_owner(pid_t job, const struct sockaddr_storage *client,
 {
 	struct connection c = { .client = client, .server = server };
 	struct search s = { 0 };
-	size_t processes = 0;
-	bool hidden = false, ours;
+	struct look l = { 0 };
+	bool ours;
 	pid_t inside;
 
 	if (net_each(0, true, is_connection, &c) < 0 || !c.found)
 		return OWNER_UNKNOWN;
 	if (!c.inode)
 		return OWNER_NOBODY;
-	if (own_all(job, &s, &processes, &hidden, &inside) < 0)
-		hidden = true;
+	if (own_all(job, &s, &l, &inside) < 0)
+		l.hidden = true;
 	ours = owner_of(&s, c.inode);
 	free(s.owned);
 	if (ours)
 		return OWNER_JOB;
-	return hidden ? OWNER_UNKNOWN : OWNER_OTHER;
+	return l.hidden ? OWNER_UNKNOWN : OWNER_OTHER;
 }

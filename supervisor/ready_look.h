@@ -12,6 +12,8 @@ struct sockets;
 
 struct look {
 	size_t processes; /* living ones */
+	uint64_t used_ms; /* of a processor, by all that there were */
+	bool works;	  /* one of them uses a processor, or waits for a disk */
 	bool hidden;	  /* one of them may not be looked into */
 	bool holds;	  /* one of them has a held socket open */
 	bool serves;	  /* and waits on it: where, in `address` and `pid` */
@@ -23,6 +25,9 @@ struct look {
 
 /* port: the one that is waited for, 0: any but a debugger's. local: AF_UNIX sockets count too. 0 or -errno */
 int look_at_job(pid_t job, const struct sockets *held, int port, bool local, struct look *out);
+
+/* Does any thread of the job run now, want to, or wait for a disk? Reads more of /proc than look_at_job(). */
+bool look_for_work(pid_t job);
 
 enum look_owner {
 	OWNER_UNKNOWN, /* it is not to be found, or its owner may not be looked into */

@@ -1,6 +1,7 @@
 /* Shared by ready*.c only. */
 #pragma once
 #include "supervisor/ready.h"
+#include "supervisor/ready_quiet.h"
 #include <regex.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@ struct ready {
 	bool freed, reloading;
 	uint64_t begin_ms, end_ms; /* of uv_now(); end: of the time-out */
 	char last[READY_MAX_TEXT]; /* what was seen last, for the time-out */
+	struct quiet quiet;
+	bool holds; /* it held a held socket at the last look */
 
 	uv_timer_t look, limit;
 	uv_poll_t notify_poll;
@@ -41,10 +44,19 @@ struct ready {
 
 /* ready.c: the callback may free r: nothing of it is touched after */
 void ready_tell(struct ready *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void ready_tell_where(struct ready *r, const struct look *l);
 /* for the text of a time-out */
 void ready_saw(struct ready *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 uint64_t ready_elapsed(const struct ready *r);
+/* without `ready:`: for how long it must be quiet to count as alive */
+uint64_t ready_quiet_ms(const struct ready *r);
+
+/* ready_say.c */
+void ready_tell_where(struct ready *r, const struct look *l);
+/* works: it has done so all the time */
+void ready_tell_alive(struct ready *r, bool hidden, bool works);
+void ready_tell_late(struct ready *r);
+
+/* ready.c */
 /* the next look, later and later */
 void ready_look_again(struct ready *r);
 

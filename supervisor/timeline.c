@@ -124,7 +124,7 @@ const char *reload_stage_name(enum reload_stage stage)
 {
 	static const char *const names[] = { [STAGE_SETTLE] = "settle", [STAGE_WAIT] = "wait",
 					     [STAGE_BUILD] = "build",	[STAGE_STOP] = "stop",
-					     [STAGE_START] = "start" };
+					     [STAGE_START] = "start",	[STAGE_RUN] = "run" };
 
 	return names[stage];
 }

@@ -13,7 +13,7 @@
 #define TIMELINE_PATHS 4000
 #define RELOAD_CAUSES 20 /* named for each reload; further ones are counted */
 
-enum reload_stage { STAGE_SETTLE, STAGE_WAIT, STAGE_BUILD, STAGE_STOP, STAGE_START, RELOAD_STAGES };
+enum reload_stage { STAGE_SETTLE, STAGE_WAIT, STAGE_BUILD, STAGE_STOP, STAGE_START, STAGE_RUN, RELOAD_STAGES };
 
 struct reload_cause {
 	char *path;

@@ -13,7 +13,7 @@ int proc_stat_parse(const char *line, struct proc_stat *out)
 {
 	const char *open = strchr(line, '('), *close = strrchr(line, ')');
 	struct proc_stat p = { 0 };
-	unsigned long long start;
+	unsigned long long used[4], start;
 	size_t len;
 
 	if (!open || !close || close < open || sscanf(line, "%d", &p.pid) != 1)
@@ -22,10 +22,13 @@ int proc_stat_parse(const char *line, struct proc_stat *out)
 	if (len >= sizeof(p.name))
 		len = sizeof(p.name) - 1;
 	memcpy(p.name, open + 1, len);
-	if (sscanf(close + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &p.state,
-		   &p.parent, &p.group, &p.session, &start) != 5)
+	if (sscanf(close + 1,
+		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %*d %*d %llu", &p.state,
+		   &p.parent, &p.group, &p.session, &used[0], &used[1], &used[2], &used[3], &start) != 9)
 		return -EINVAL;
 	p.start = start;
+	for (int i = 0; i < 4; i++)
+		p.used += used[i];
 	*out = p;
 	return 0;
 }

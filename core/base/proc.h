@@ -8,6 +8,7 @@ struct proc_stat {
 	pid_t pid, parent, group, session;
 	char state;	/* as in /proc/PID/stat: R, S, D, T (stopped), t (by a debugger), Z … */
 	uint64_t start; /* clock ticks after boot: with the pid it names one process for ever */
+	uint64_t used;	/* clock ticks of a processor, its own and those of the children that it has waited for */
 	char name[64];	/* the kernel's short name of it */
 };
 

@@ -40,7 +40,7 @@ static struct driver {
 	const char *job_program, *control_path, *cwd;
 	enum process_mode mode;
 	int port;
-	int64_t timeout_ms;
+	int64_t timeout_ms, quiet_ms;
 	char **argv;
 	struct job jobs[MAX_JOBS];
 	int count;
@@ -149,6 +149,7 @@ static void start(void)
 				     .arg = j };
 	struct ready_options ready = { .how = &d.how,
 				       .timeout_ms = d.timeout_ms,
+				       .quiet_ms = d.quiet_ms,
 				       .port = d.port,
 				       .sockets = d.sockets,
 				       .output = d.mode == PROCESS_TERMINAL ? NULL : d.stream,
@@ -280,7 +281,8 @@ static const struct option options[] = {
 	{ "cwd", required_argument, NULL, 'd' },    { "control", required_argument, NULL, 'c' },
 	{ "stay", no_argument, NULL, 's' },	    { "keys", no_argument, NULL, 'k' },
 	{ "hold", no_argument, NULL, 'h' },	    { "prefix", no_argument, NULL, 'P' },
-	{ "colour", no_argument, NULL, 'C' },	    { 0 },
+	{ "colour", no_argument, NULL, 'C' },	    { "quiet", required_argument, NULL, 'q' },
+	{ 0 },
 };
 
 static int take_mode(const char *word)
@@ -311,6 +313,9 @@ static int take(int c)
 		return strv_add(&d.names, optarg);
 	case 'r':
 		return take_ready(optarg);
+	case 'q':
+		d.quiet_ms = atoi(optarg);
+		return 0;
 	case 't':
 		d.timeout_ms = atoi(optarg);
 		return 0;

@@ -73,6 +73,26 @@ def test_without_a_socket_being_alive_counts(driver):
     d.end()
 
 
+def test_who_works_is_not_ready_by_being_alive(driver):
+    """A server that is not up yet, or tests that run: until it listens, ends, or has nothing to do any more."""
+    d = driver("--ready", "default", "--timeout", "1500", "--stay", "--", "sh", "-c", "while :; do :; done")
+    d.wait("ready 0 alive for 1 s and at work, listens nowhere")
+    d.end()
+
+
+def test_who_has_ended_before_must_be_quiet_for_longer(driver):
+    d = driver("--ready", "default", "--quiet", "2000", "--stay", "--", "sleep", "1000")
+    d.wait("ready 0 alive for 2 s, listens nowhere")
+    d.end()
+
+
+def test_who_is_to_end_is_never_ready(driver):
+    d = driver("--ready", "exit", "--timeout", "10", "--", "sleep", "0.1")
+    d.wait("ended 0")
+    assert d.running.wait() == 0
+    assert "ready 0" not in d.running.text
+
+
 def test_what_has_ended_is_never_ready(driver):
     """Alive is asked of the job's processes, not of hrfs-job: that one lives on with a stray child."""
     d = driver("--ready", "default", "--", "sh", "-c", "exit 1")

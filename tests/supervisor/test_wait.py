@@ -46,6 +46,70 @@ def test_a_start_that_is_not_ready_in_time_has_failed(supervise):
     assert "not ready within 0.1 s: no line of its output matched never; last: hello" in answer["services"][0]["summary"]
 
 
+def gated(tree, name="gate"):
+    fifo = tree.dir / name
+    os.mkfifo(fifo)
+    return fifo, os.open(fifo, os.O_RDWR)
+
+
+def test_a_command_at_work_is_waited_for(supervise, tree):
+    """As a test run is, which neither listens nor says anything."""
+    s = supervise(None, command=["sh", "-c", f"while [ ! -e {tree.dir}/gate ]; do :; done; exit 3"])
+    answer = s.ask("hrfs-wait", {"timeout_ms": 1300})
+    assert answer["timed_out"] and not answer["ok"]
+    assert "ready when it listens, ends, or has nothing to do for 1 s" in answer["services"][0]["summary"]
+    (tree.dir / "gate").write_text("")
+    answer = s.wait()
+    assert not answer["ok"]
+    assert answer["services"][0]["state"] == "finished"
+    assert answer["services"][0]["error"] == "it exited with status 3"
+    assert [x["name"] for x in s.reloads()[0]["stages"]] == ["run"]
+
+
+def test_one_that_is_said_to_end_is_waited_for_though_it_sleeps(supervise, tree):
+    fifo, gate = gated(tree)
+    try:
+        s = supervise(f"services:\n  t:\n    run: sh -c 'read line < {fifo}'\n    ready: exit\n    ready_timeout: 1ms\n")
+        answer = s.ask("hrfs-wait", {"timeout_ms": 1300})
+        assert answer["timed_out"]
+        assert answer["services"][0]["summary"].endswith("ready when it ends")
+        os.write(gate, b"go\n")
+        assert s.wait()["ok"]
+        s.run.wait_for(r"hrfs: t: finished: first start → run \d+ ms; exited with status 0; waits for the next change")
+    finally:
+        os.close(gate)
+
+
+def test_what_comes_after_one_that_ends_waits_for_its_end(supervise, tree):
+    fifo, gate = gated(tree)
+    try:
+        s = supervise(
+            f"services:\n  one:\n    run: sh -c 'read line < {fifo}'\n    ready: exit\n"
+            "  two:\n    run: sleep 1000\n    ready: delay:1ms\n    after: one\n"
+        )
+        wait_until(lambda: s.service("one")["pid"])
+        assert s.service("two")["state"] == "waiting"
+        os.write(gate, b"go\n")
+        assert s.wait()["ok"]
+        assert s.service("two")["state"] == "ready"
+    finally:
+        os.close(gate)
+
+
+@pytest.mark.long
+def test_one_that_has_ended_is_expected_to_end(supervise):
+    """Whatever it waits for itself meanwhile: until it has been quiet as long as it has taken."""
+    s = supervise(None, command=["sh", "-c", "cat text; sleep 2.2"])
+    s.run.wait_for("finished")
+    (s.m.path / "text").write_text("two\n")
+    s.m.settle()
+    assert "or has nothing to do for 2 s" in s.service("sh")["summary"]
+    assert s.wait()["services"][0]["state"] == "finished"
+    # one that does not end is not waited for in vain, nor the next time for longer
+    (s.m.path / "text").write_text("three\n")
+    s.wait()
+
+
 def test_the_error_is_the_compilers_text(supervise):
     text = "echo main.c:1: warning: w >&2; echo main.c:2: error: e >&2; echo more >&2; exit 1\n"
     s = supervise("services:\n  lib:\n    build: sh build.sh\n", files={"build.sh": text})

@@ -76,7 +76,7 @@ static const struct {
 	{ S "    listen: '/'", "listen: not an address" },
 	{ S "    listen: '127.0.0.1:80 x'", "listen: not an address" },
 	{ S "    listen:\n      'a b': 80", "hrfs.yaml:5: listen: a name has letters" },
-	{ S "    ready: soon", "ready: not one of notify, tcp, http:/PATH, log:REGEX, delay:TIME" },
+	{ S "    ready: soon", "ready: not one of notify, tcp, http:/PATH, log:REGEX, delay:TIME, exit" },
 	{ S "    ready: 'http:healthz'", "ready: not one of" },
 	{ S "    ready: 'http:/a b'", "ready: not one of" },
 	{ S "    ready: 'log:'", "ready: not one of" },
@@ -84,6 +84,9 @@ static const struct {
 	{ S "    ready: 'tcp:'", "ready: not one of" },
 	{ S "    ready: 'delay:x'", "ready: not one of" },
 	{ S "    ready: 'delay:2h'", "ready: not one of" },
+	{ S "    ready: 'exit:0'", "ready: not one of" },
+	{ S "    ready: exit\n    port: 80", "services.api: ready: exit is for a command that ends, which needs no port:" },
+	{ S "    ready: exit\n    listen: 80", "ready: exit is for a command that ends, which needs no listen:" },
 	{ S "    ready_timeout: 0", "ready_timeout: a time of at most an hour is wanted" },
 	{ S "    ready_timeout: 61m", "ready_timeout: a time" },
 	{ S "    grace: -1", "grace: a time" },
@@ -422,7 +425,7 @@ static void test_reload_ways(void **unused)
 static void test_ready_ways(void **unused)
 {
 	static const char *const ways[] = { "notify",  "tcp",	  "'tcp:127.0.0.1:80'", "http:/", "'log:^a|b$'",
-					    "delay:5", "delay:0", "'delay:1h'" };
+					    "delay:5", "delay:0", "'delay:1h'",	      "exit" };
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		AUTO_BUF yaml = { 0 };

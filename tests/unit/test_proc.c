@@ -24,6 +24,7 @@ static void parse(const char *name, const char *expected)
 	assert_int_equal(p.group, 20);
 	assert_int_equal(p.session, 30);
 	assert_int_equal(p.start, 12345);
+	assert_int_equal(p.used, 5 + 6 + 7 + 8);
 	assert_string_equal(p.name, expected);
 }
 
