@@ -232,6 +232,18 @@ static void print_number(const char *label, const json_t *o, const char *key)
 		printf("  %-12s %lld\n", label, (long long)json_integer_value(n));
 }
 
+/* of one that has taken the mount over */
+static void print_worker_age(const json_t *m)
+{
+	int64_t mount = json_integer_value(json_object_get(m, "uptime_s"));
+	int64_t worker = json_integer_value(json_object_get(m, "worker_uptime_s"));
+	AUTO_BUF age = { 0 };
+
+	if (mount - worker > 1 && say_duration(&age, worker * 1000) == 0)
+		printf(" (serves for %s)", buf_str(&age));
+	putchar('\n');
+}
+
 /* what `hrfs status` tells beyond the overview of the mount that one stands in */
 static void print_details(const json_t *m)
 {
@@ -245,9 +257,10 @@ static void print_details(const json_t *m)
 	print_path(m, "socket");
 	printf("\n  %-12s ", "log");
 	print_path(m, "log");
-	printf("\n  %-12s keeper %lld, worker %lld\n", "processes",
+	printf("\n  %-12s keeper %lld, worker %lld", "processes",
 	       (long long)json_integer_value(json_object_get(m, "pid")),
 	       (long long)json_integer_value(json_object_get(m, "worker_pid")));
+	print_worker_age(m);
 	printf("  %-12s %s\n", "others",
 	       json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
 	printf("  %-12s %s\n", "outside",

@@ -1,4 +1,5 @@
 /* hrfs's own commands about the mount itself. */
+#include "core/base/proc.h"
 #include "fs/server_parts.h"
 #include "fs/settle.h"
 #include <errno.h>
@@ -39,14 +40,17 @@ void cmd_status(struct request *r)
 {
 	char clock[CLOCK_TEXT_SIZE], settled_text[CLOCK_TEXT_SIZE], device[32];
 	tick_t settled = settle_done();
+	/* the keeper is as old as the mount, whichever worker serves it */
+	int64_t mount_ms = proc_age_ms(server.o.keeper_pid), worker_ms = server_now_ms() - server.started_ms;
 	json_t *o;
 
 	if (settled < batches_last())
 		settled = batches_last();
 	snprintf(device, sizeof(device), "%u:%u", major(server.device), minor(server.device));
-	o = json_pack("{s:s,s:i,s:i,s:I,s:s,s:s,s:b,s:b,s:o,s:I,s:I,s:b,s:i}", "device", device, "pid",
+	o = json_pack("{s:s,s:i,s:i,s:I,s:I,s:s,s:s,s:b,s:b,s:o,s:I,s:I,s:b,s:i}", "device", device, "pid",
 		      (int)server.o.keeper_pid, "worker_pid", (int)getpid(), "uptime_s",
-		      (json_int_t)((server_now_ms() - server.started_ms) / 1000), "clock", server_clock(r->tick, clock),
+		      (json_int_t)((mount_ms > worker_ms ? mount_ms : worker_ms) / 1000), "worker_uptime_s",
+		      (json_int_t)(worker_ms / 1000), "clock", server_clock(r->tick, clock),
 		      "settled", server_clock(settled, settled_text), "exact", 0, "allow_other", server.o.allow_other,
 		      "journal", journal_status(), "connections", (json_int_t)server.connection_count, "subscriptions",
 		      (json_int_t)server.subscription_count, "supervisor", supervisor_is_there(), "owner",

@@ -75,6 +75,19 @@ def test_one_kill(mount):
     assert m.umount() == 0
 
 
+def test_the_mount_is_as_old_as_before(mount):
+    """Its status tells its own age, not that of the worker which happens to serve it now."""
+    m = mount()
+    wait_until(lambda: m.status()["uptime_s"] >= 1)
+    first = m.worker_pid()
+    os.kill(first, signal.SIGKILL)
+    alive(m)
+    wait_gone(first)
+    status = m.status()
+    assert status["uptime_s"] >= 1
+    assert status["worker_pid"] != first and status["worker_uptime_s"] <= status["uptime_s"]
+
+
 @pytest.mark.stress
 @pytest.mark.time_limit(int(SECONDS) + 300)
 @pytest.mark.parametrize("options", ["", pytest.param("sole_writer", marks=pytest.mark.long), pytest.param("threads=1", marks=pytest.mark.long)])
