@@ -1,5 +1,6 @@
 #include "cli/launch.h"
 #include "core/base/exe.h"
+#include "core/base/leave.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,19 +28,6 @@ static int add_number(struct strv *argv, const char *option, int number)
 	return r < 0 ? r : strv_add(argv, text);
 }
 
-/* Its own session, and nothing of ours held open: whoever reads our output to its end would wait for a daemon's. */
-static void leave(void)
-{
-	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	setsid();
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-}
-
 /* The program with `ready` and `lifeline` (-1: none) left open, all other descriptors are closed by exec. */
 static pid_t spawn(char *const *argv, int ready, int lifeline, bool own_session)
 {
@@ -51,7 +39,7 @@ static pid_t spawn(char *const *argv, int ready, int lifeline, bool own_session)
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	if (own_session)
-		leave();
+		leave_terminal();
 	/* all paths are absolute, and a daemon that stands in somebody's directory keeps it busy */
 	if (chdir("/"))
 		_exit(126);

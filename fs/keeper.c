@@ -1,4 +1,5 @@
 #include "fs/keeper.h"
+#include "core/base/leave.h"
 #include "core/base/log.h"
 #include "fs/die.h"
 #include "fs/files_of_mount.h"
@@ -302,18 +303,6 @@ static void raise_limit(void)
 		return;
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-}
-
-static void leave_terminal(void)
-{
-	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	setsid();
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
 }
 
 int keeper_main(const struct options *o)
