@@ -16,6 +16,7 @@
 #define SETTLE_MS 5000
 #define STOP_MS 30000 /* services may have a long grace */
 #define END_MS 30000
+#define SOON_MS 500 /* after which it is looked for what keeps the daemon */
 #define LISTED_MAX 20
 
 struct target {
@@ -169,17 +170,52 @@ end:
 	client_free(a.client);
 }
 
+static int add_copy(const struct insider *i, void *arg)
+{
+	struct inside *in = arg;
+
+	if (in->count++ >= LISTED_MAX)
+		return 0;
+	buf_puts(&in->text, "  ");
+	if (i->pid)
+		insider_text(i, &in->text);
+	else
+		buf_printf(&in->text, "here too, at %s", i->path);
+	return buf_puts(&in->text, "\n");
+}
+
+/* Nobody need wait for containers and other mount namespaces: they may go on for days. */
+static bool say_copies(const struct target *t)
+{
+	struct inside in = { 0 };
+
+	insiders_of_copies(t->entry.dev, add_copy, &in);
+	if (in.count) {
+		say_note("%s is unmounted, but its daemon (pid %d) goes on for others that have the mount:",
+			 t->entry.mountpoint, t->mount.keeper_pid);
+		fputs(buf_str(&in.text), stderr);
+		if (in.count > LISTED_MAX)
+			fprintf(stderr, "  and %zu more\n", in.count - LISTED_MAX);
+	}
+	buf_done(&in.text);
+	return in.count;
+}
+
 static int wait_for_end(const struct target *t, bool lazy)
 {
-	if (unmount_wait(t->mount.keeper_pid, lazy ? 0 : END_MS) == 0)
+	if (unmount_wait(t->mount.keeper_pid, lazy ? 0 : SOON_MS) == 0)
 		return CLI_OK;
 	if (lazy) {
 		say_note("%s is detached; its daemon (pid %d) serves whoever is still inside until the last one leaves",
 			 t->entry.mountpoint, t->mount.keeper_pid);
 		return CLI_OK;
 	}
+	if (say_copies(t))
+		return CLI_TIMEOUT;
+	if (unmount_wait(t->mount.keeper_pid, END_MS) == 0)
+		return CLI_OK;
 	say_error(
-		"%s is unmounted, but its daemon (pid %d) goes on: who was inside has not left, or a container has the mount too; see %s",
+		"%s is unmounted, but its daemon (pid %d) goes on: who was inside has not left; see %s",
 		t->entry.mountpoint, t->mount.keeper_pid, t->mount.log);
 	return CLI_TIMEOUT;
 }
@@ -253,6 +289,6 @@ const struct cli_command cmd_umount = {
 		"  hrfs umount --lazy ~/mnt    detach; shells and editors inside see no error\n"
 		"\n"
 		"Exit status: 0 unmounted; 1 refused or failed; 3 no mount there; 4 unmounted, but the\n"
-		"daemon has not ended in time.\n",
+		"daemon goes on, for a container or another mount namespace that has the mount too.\n",
 	.run = run_umount,
 };

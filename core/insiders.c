@@ -15,6 +15,7 @@
 struct search {
 	dev_t dev;
 	bool maps;
+	bool copies;
 	const char *dir; /* instead of dev */
 	insider_fn fn;
 	void *arg;
@@ -72,6 +73,32 @@ static bool has_id(const struct mount_ids *m, int id)
 			return true;
 	}
 	return false;
+}
+
+/* The first place where a process sees the device, as its mountinfo writes it: 0, or -ENOENT. */
+static int find_place(const char *pid, dev_t dev, char place[static PATH_MAX])
+{
+	char path[64];
+	char *line = NULL;
+	size_t size = 0;
+	int r = -ENOENT;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
+	f = fopen(path, "re");
+	while (f && r < 0 && getline(&line, &size, f) > 0) {
+		unsigned ma, mi;
+		int from = 0, to = 0;
+
+		if (sscanf(line, "%*d %*d %u:%u %*s %n%*s%n", &ma, &mi, &from, &to) < 2 || makedev(ma, mi) != dev)
+			continue;
+		snprintf(place, PATH_MAX, "%.*s", to - from, line + from);
+		r = 0;
+	}
+	if (f)
+		fclose(f);
+	free(line);
+	return r;
 }
 
 /* ---- one process ---- */
@@ -157,6 +184,11 @@ static bool is_inside(pid_t pid, const struct search *s, struct insider *i, char
 		target_of(cwd, path);
 		return strcmp(path, s->dir) == 0 || path_is_below(path, s->dir);
 	}
+	if (s->copies) {
+		i->how = INSIDER_COPY;
+		snprintf(cwd, sizeof(cwd), "%d", pid);
+		return find_place(cwd, s->dev, path) == 0;
+	}
 	find_ids(pid, s->dev, &ids);
 	if (ids.count == 0)
 		return false; /* it does not see the mount at all */
@@ -215,6 +247,17 @@ int insiders_of_mount(dev_t dev, bool maps, insider_fn fn, void *arg)
 	return each_process(&(struct search){ .dev = dev, .maps = maps, .fn = fn, .arg = arg });
 }
 
+int insiders_of_copies(dev_t dev, insider_fn fn, void *arg)
+{
+	char place[PATH_MAX];
+	int r;
+
+	if (find_place("self", dev, place) < 0)
+		return each_process(&(struct search){ .dev = dev, .copies = true, .fn = fn, .arg = arg });
+	r = fn(&(struct insider){ .how = INSIDER_COPY, .path = place }, arg);
+	return r ? r : -EBUSY;
+}
+
 int insiders_of_directory(const char *dir, insider_fn fn, void *arg)
 {
 	return each_process(&(struct search){ .dir = dir, .fn = fn, .arg = arg });
@@ -240,6 +283,7 @@ int insider_text(const struct insider *i, struct buf *out)
 		[INSIDER_ROOT] = "has as its root",
 		[INSIDER_OPEN] = "has open",
 		[INSIDER_MAPS] = "has mapped",
+		[INSIDER_COPY] = "has a copy of the mount at",
 	};
 	int r = put_safe(out, i->name);
 

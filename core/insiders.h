@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum insider_how { INSIDER_STANDS, INSIDER_ROOT, INSIDER_OPEN, INSIDER_MAPS };
+enum insider_how { INSIDER_STANDS, INSIDER_ROOT, INSIDER_OPEN, INSIDER_MAPS, INSIDER_COPY };
 
 struct insider {
 	pid_t pid;
@@ -24,6 +24,11 @@ typedef int (*insider_fn)(const struct insider *i, void *arg);
  * into mappings too, which may wait for a process that is stuck in a page fault. 0 or -errno
  */
 int insiders_of_mount(dev_t dev, bool maps, insider_fn fn, void *arg);
+/*
+ * Each process that has the mount where this one has not: in a mount namespace of its own, as a container has. Its
+ * daemon goes on for them. -EBUSY: this process has it too, fn was called with the place as its path and no pid
+ */
+int insiders_of_copies(dev_t dev, insider_fn fn, void *arg);
 /* each process (but this one) whose working directory is `dir` or below, by its name */
 int insiders_of_directory(const char *dir, insider_fn fn, void *arg);
 /* "bash (4711) stands in /a/b" */

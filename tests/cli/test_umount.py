@@ -99,6 +99,34 @@ def test_names_a_mapping(cli, tree, start):
     assert f"prog ({r.pid}) has mapped {tree.mnt}/prog" in done.stderr
 
 
+def test_a_copy_in_another_mount_namespace_is_named_and_not_waited_for(cli, tree, start):
+    if os.geteuid():
+        pytest.skip("needs root, for unshare")
+    told = cli.mount(tree.src, tree.mnt)
+    r = start("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo there; exec sleep 1000", cwd="/")
+    r.wait_for("there")
+    done = cli("umount", tree.mnt, status=4)
+    assert f"its daemon (pid {told['pid']}) goes on for others that have the mount:" in done.stderr
+    assert f"({r.pid}) has a copy of the mount at {tree.mnt}" in done.stderr
+    assert not cli.is_mounted(tree.mnt)
+    r.signal(signal.SIGKILL)
+    wait_gone(told["pid"])
+
+
+def test_a_second_place_of_the_mount_is_named(cli, tree):
+    if os.geteuid():
+        pytest.skip("needs root, for mount")
+    told = cli.mount(tree.src, tree.mnt)
+    other = tree.dir / "other"
+    other.mkdir()
+    subprocess.run(["mount", "--bind", tree.mnt, other], check=True)
+    try:
+        assert f"here too, at {other}" in cli("umount", tree.mnt, status=4).stderr
+    finally:
+        subprocess.run(["umount", other], check=True)
+    wait_gone(told["pid"])
+
+
 def test_names_a_root(cli, tree, inside):
     if os.geteuid():
         pytest.skip("needs root, for chroot")
