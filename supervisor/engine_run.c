@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define UNHEARD_MS 500
-#define QUIET_MAX_MS 30000
 
 static void on_unheard(uv_timer_t *timer)
 {
@@ -78,8 +77,8 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	}
 	g->up_ms = engine_now_ms();
 	g->up_wall_ms = engine_wall_ms();
-	s->ends_after_ms = 0;
-	g->only_alive = status == 0 && g->config->ready.kind == CONFIG_READY_DEFAULT && strncmp(text, "alive", 5) == 0;
+	g->only_alive = g->config->ready.kind == CONFIG_READY_DEFAULT && strncmp(text, "alive", 5) == 0;
+	expect_up(&s->expect, g->only_alive, g->up_ms - g->start_ms, g->config->ready_timeout_ms);
 	if (!was_started_last(g))
 		return;
 	say_stage(s, STAGE_START, g->up_ms - g->start_ms);
@@ -95,29 +94,10 @@ static void on_reloading(struct ready *r, bool over, void *arg)
 		signal_reloaded(g->service);
 }
 
-/* Without `ready:` a command that does not listen is a server by its quiet, or ends. One that has ended before has proven it. */
-static int64_t timeout_of(const struct generation *g)
+/* neither `ready:`, nor a socket to accept from: whether it serves or ends is to be seen */
+static bool says_nothing(const struct generation *g)
 {
-	int64_t ms = g->config->ready_timeout_ms, expected = 2 * g->service->ends_after_ms;
-
-	return g->config->ready.kind == CONFIG_READY_DEFAULT && expected > ms ? expected : ms;
-}
-
-static int64_t quiet_of(const struct service *s)
-{
-	return s->ends_after_ms < QUIET_MAX_MS ? s->ends_after_ms : QUIET_MAX_MS;
-}
-
-static void note_end(struct service *s, const struct generation *g)
-{
-	int64_t took = engine_now_ms() - g->start_ms;
-
-	if (g->asked || g->could_not)
-		return;
-	if (!g->up_ms)
-		say_stage(s, STAGE_RUN, took);
-	if ((!g->up_ms || g->only_alive) && !g->status.signalled && took > s->ends_after_ms)
-		s->ends_after_ms = took;
+	return g->config->ready.kind == CONFIG_READY_DEFAULT && !g->held;
 }
 
 static int watch_ready(struct generation *g, struct buf *error)
@@ -125,8 +105,9 @@ static int watch_ready(struct generation *g, struct buf *error)
 	struct service *s = g->service;
 	struct ready_options o = {
 		.how = &g->config->ready,
-		.timeout_ms = timeout_of(g),
-		.quiet_ms = quiet_of(s),
+		.timeout_ms = says_nothing(g) ? expect_limit_ms(&s->expect, g->config->ready_timeout_ms)
+					      : g->config->ready_timeout_ms,
+		.quiet_ms = expect_quiet_ms(&s->expect),
 		.port = g->config->port,
 		.sockets = g->held ? g->held->sockets : NULL,
 		.output = output_stream(s->engine->o.output, s->name, OUTPUT_RUN),
@@ -165,6 +146,18 @@ static void on_exited(struct job *j, struct process_status status, void *arg)
 	ready_free(g->ready);
 	g->ready = NULL;
 	job_stop(j, g->config->stop_signal, g->config->grace_ms);
+}
+
+static void note_end(struct service *s, const struct generation *g)
+{
+	int64_t took = engine_now_ms() - g->start_ms;
+
+	if (g->asked || g->could_not)
+		return;
+	if (!g->up_ms)
+		say_stage(s, STAGE_RUN, took);
+	if ((!g->up_ms || g->only_alive) && !g->status.signalled)
+		expect_ended(&s->expect, took);
 }
 
 static bool has_crashed(const struct generation *g)

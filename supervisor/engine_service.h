@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "supervisor/engine.h"
+#include "supervisor/expect.h"
 #include "supervisor/output.h"
 #include "supervisor/pace.h"
 #include "supervisor/plan.h"
@@ -91,6 +92,7 @@ struct service {
 	enum service_state state;
 	struct plan plan;
 	struct pace pace;
+	struct expect expect;
 	struct map echoes; /* engine_echo.c: path -> in how many builds it changed */
 	bool held_back;	   /* something changed, and is not built for */
 	struct build build;
@@ -107,7 +109,6 @@ struct service {
 	char *trouble;		   /* what is wrong, one line; NULL: nothing */
 	char *trouble_text;	   /* the compiler's text */
 	char *end_text;		   /* how the last generation ended: "exited with status 1" */
-	int64_t ends_after_ms;	   /* how long a run took that ended by itself, and not as a server; 0: none did */
 	int64_t up_ms, backoff_ms; /* how long the last generation was ready; until it is started again */
 	int code;		   /* as a shell would report the last end or failed build; -1: none yet */
 	bool forced;		   /* a new generation whatever reload: says */

@@ -169,7 +169,7 @@ def test_umount_ends_it(cli, start, tree):
 
 
 def test_wait_gives_the_compilers_text(cli, start, tree):
-    (tree.src / "main.c").write_text("int main(void) { for (;;); }\n")
+    (tree.src / "main.c").write_text("int pause(void);\nint main(void) { return pause(); }\n")
     (tree.src / "hrfs.yaml").write_text("services: {c: {build: cc -o prog main.c, run: ./prog}}\n")
     r = start(build.HRFS, "run", cwd=tree.src)
     r.wait_for("ready")
@@ -184,7 +184,7 @@ def test_wait_gives_the_compilers_text(cli, start, tree):
     assert "main.c" in cli("why", "c", cwd=tree.src).stdout
     assert cli("why", "main.c", cwd=tree.src).stdout
     cli("reload", cwd=tree.src, status=1)
-    (tree.src / "main.c").write_text("int main(void) { for (;;); return 0; }\n")
+    (tree.src / "main.c").write_text("int pause(void);\nint main(void) { pause(); return 0; }\n")
     cli("wait", cwd=tree.src)
     cli("reload", "--full", "c", cwd=tree.src)
     assert "no service" in cli("reload", "nonsense", cwd=tree.src, status=1).stderr

@@ -97,6 +97,16 @@ def test_what_comes_after_one_that_ends_waits_for_its_end(supervise, tree):
 
 
 @pytest.mark.long
+def test_what_always_works_is_waited_for_once(supervise):
+    config = "services:\n  w:\n    run: sh -c 'cat text; while :; do :; done'\n    ready_timeout: 3s\n"
+    s = supervise(config).ready()
+    assert s.service("w")["ready_by"] == "alive for 3 s and at work, listens nowhere"
+    (s.m.path / "text").write_text("two\n")
+    s.ready()
+    assert s.service("w")["ready_by"] == "alive for 1 s and at work, listens nowhere"
+
+
+@pytest.mark.long
 def test_one_that_has_ended_is_expected_to_end(supervise):
     """Whatever it waits for itself meanwhile: until it has been quiet as long as it has taken."""
     s = supervise(None, command=["sh", "-c", "cat text; sleep 2.2"])
