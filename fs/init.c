@@ -14,6 +14,8 @@ void init_patch_reply(const void *argument, struct iovec *iov, int count)
 	if (count < 2 || iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
 		return; /* an error, or an answer of the oldest protocols */
 	out = iov[1].iov_base;
+	/* tells a connection that somebody has aborted from one that was unmounted */
+	out->flags |= in->flags & FUSE_ABORT_ERROR;
 	/* without it the kernel asks for security.capability before each write */
 	if (feature_wanted(FEATURE_KILLPRIV))
 		out->flags |= in->flags & FUSE_HANDLE_KILLPRIV_V2;

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "fs/die.h"
 #include "fs/files_of_mount.h"
+#include "fs/last.h"
 #include "fs/oom.h"
 #include "fs/ready.h"
 #include "fs/server.h"
@@ -57,7 +58,8 @@ static int clone_devices(struct worker_config *c, int device)
 {
 	c->device_fds[0] = device;
 	for (uint32_t i = 1; i < shared->lane_count; i++) {
-		c->device_fds[i] = feature_wanted(FEATURE_CLONE) ? mount_clone_device(device) : mount_duplicate_device(device);
+		c->device_fds[i] =
+			feature_wanted(FEATURE_CLONE) ? mount_clone_device(device) : mount_duplicate_device(device);
 		if (c->device_fds[i] < 0)
 			return c->device_fds[i];
 	}
@@ -179,6 +181,7 @@ static int start(const struct options *o, struct buf *error)
 	if (r < 0)
 		return r;
 	die_prepare();
+	last_start();
 	r = workers_start(memfd);
 	if (r < 0) {
 		buf_printf(error, "worker: %s", strerror(-r));
@@ -220,6 +223,7 @@ static int finish(void)
 {
 	log_info("event=end");
 	workers_end(false);
+	last_end();
 	files_of_mount_remove(&shared->config);
 	return 0;
 }
@@ -231,8 +235,10 @@ static void reap(void)
 {
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
 		workers_reaped(pid);
+		last_reaped(pid);
+	}
 }
 
 static void hear_signal(void)

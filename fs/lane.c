@@ -9,6 +9,7 @@
 #include "fs/raw.h"
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -19,9 +20,10 @@
 
 static _Thread_local struct lane *lane; /* of a request thread; NULL in others */
 static _Thread_local bool resumed;
-static bool swallow; /* INIT is said again to libfuse only: the kernel has had its answer */
-static _Thread_local int device;	/* an answer goes out where its request came in */
+static bool swallow;		 /* INIT is said again to libfuse only: the kernel has had its answer */
+static _Thread_local int device; /* an answer goes out where its request came in */
 static struct fuse_session *fuse;
+static atomic_bool aborted;
 static int unmounted_event; /* an eventfd: the kernel has ended the connection */
 
 struct lane *lane_current(void)
@@ -159,14 +161,14 @@ static void finish_inherited(void)
 	struct iovec refusal = { &head, sizeof(head) };
 
 	log_debug("event=resumed opcode=%u node=%#lx replied=%d crashes=%u", request_header()->opcode,
-		 request_header()->nodeid, lane->reply_size != 0, lane->crashes);
+		  request_header()->nodeid, lane->reply_size != 0, lane->crashes);
 	if (lane->reply_size) {
 		lane_send(&stored, 1); /* fails where it had been sent */
 		return;
 	}
 	if (lane->crashes >= CRASHES_MOST && !wants_no_reply(request_header()->opcode)) {
-		log_error("event=refused opcode=%u node=%#lx why=\"%u workers have crashed at it\"", request_header()->opcode,
-			  request_header()->nodeid, lane->crashes);
+		log_error("event=refused opcode=%u node=%#lx why=\"%u workers have crashed at it\"",
+			  request_header()->opcode, request_header()->nodeid, lane->crashes);
 		lane_send(&refusal, 1);
 		return;
 	}
@@ -219,7 +221,9 @@ static void *serve(void *arg)
 		if (r == 0)
 			process();
 	}
-	if (r != -ENODEV && r != -ECONNABORTED)
+	if (r == -ECONNABORTED)
+		aborted = true;
+	else if (r != -ENODEV)
 		log_error("event=read_failed error=\"%s\"", strerror(-r));
 	if (write(unmounted_event, &one, sizeof(one)) != sizeof(one))
 		log_error("event=failed what=eventfd");
@@ -231,8 +235,9 @@ static void lock_lanes(void)
 {
 	/* the system call itself: sanitizers make mlock() do nothing */
 	if (syscall(SYS_mlock, shared->lanes, shared->lane_count * sizeof(struct lane)))
-		log_warn("event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
-			 strerror(errno));
+		log_warn(
+			"event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
+			strerror(errno));
 }
 
 static int start_fuse(void)
@@ -343,6 +348,11 @@ int lanes_prepare(void)
 int lanes_event(void)
 {
 	return unmounted_event;
+}
+
+bool lanes_aborted(void)
+{
+	return aborted;
 }
 
 struct fuse_session *lanes_fuse(void)

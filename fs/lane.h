@@ -5,6 +5,7 @@
 #pragma once
 #include "fs/fuse.h"
 #include <sys/types.h>
+#include <stdbool.h>
 #include <sys/uio.h>
 
 /* Before anything is known of the mount: libfuse, and the lanes' memory. 0 or -errno. The main thread, as the next three */
@@ -15,6 +16,8 @@ int lanes_initialise(void);
 int lanes_start(void);
 /* Can be read once the kernel has ended the connection. */
 int lanes_event(void);
+/* The connection has ended because somebody aborted it: the mount is still there. */
+bool lanes_aborted(void);
 struct fuse_session *lanes_fuse(void);
 
 /* An answer, or in a thread without a lane a notice, to the kernel; as writev */

@@ -117,6 +117,11 @@ int session_main(int memfd, int control)
 	r = wait_for_end(control);
 	parts_stop();
 	if (r == 0) {
+		if (lanes_aborted()) { /* it is still there, and dead */
+			log_error(
+				"event=connection_aborted action=unmount meaning=\"somebody has ended it in /sys/fs/fuse/connections\"");
+			control_send(control, CONTROL_DETACH, 0, -1);
+		}
 		control_send(control, CONTROL_ENDED, 0, -1);
 		return 0;
 	}

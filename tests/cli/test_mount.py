@@ -20,12 +20,11 @@ def worker_of(keeper):
 
 
 def kill_whole_mount(keeper):
-    """Keeper and worker at once: nobody is left who could unmount."""
+    """Everybody at once: nobody is left who could unmount."""
+    os.kill(keeper, signal.SIGSTOP)  # or it would see the others die
     everybody = processes.descendants(keeper)
-    worker = worker_of(keeper)
-    os.kill(keeper, signal.SIGSTOP)  # or it would see the worker die
-    os.kill(worker, signal.SIGKILL)
-    os.kill(keeper, signal.SIGKILL)
+    for pid in [*everybody, keeper]:
+        os.kill(pid, signal.SIGKILL)
     for pid in [keeper, *everybody]:  # helpers end by themselves
         wait_gone(pid)
 

@@ -64,13 +64,15 @@ def detach(mountpoint):
 
 
 def abort(mountpoint, device):
-    """Ends the FUSE connection: every process that waits for an answer gets an error."""
+    """Ends the FUSE connection: every process that waits for an answer gets an error. True: through fusectl."""
     try:
         with open(f"/sys/fs/fuse/connections/{device.partition(':')[2]}/abort", "w") as f:
             f.write("1")
+        return True
     except OSError:  # fusectl is not mounted
         if os.geteuid() == 0:
             libc.umount2(ctypes.c_char_p(mountpoint), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
+        return False
 
 
 def abort_below(directory):
