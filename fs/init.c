@@ -16,6 +16,9 @@ void init_patch_reply(const void *argument, struct iovec *iov, int count)
 	out = iov[1].iov_base;
 	/* tells a connection that somebody has aborted from one that was unmounted */
 	out->flags |= in->flags & FUSE_ABORT_ERROR;
+	/* libfuse 3.14 drops it: lookups in one directory would wait for one that hangs */
+	if (feature_wanted(FEATURE_PARALLEL_DIROPS))
+		out->flags |= in->flags & FUSE_PARALLEL_DIROPS;
 	/* without it the kernel asks for security.capability before each write */
 	if (feature_wanted(FEATURE_KILLPRIV))
 		out->flags |= in->flags & FUSE_HANDLE_KILLPRIV_V2;

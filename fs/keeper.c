@@ -57,7 +57,7 @@ static int resolve(struct worker_config *c, const struct options *o, struct buf 
 static int clone_devices(struct worker_config *c, int device)
 {
 	c->device_fds[0] = device;
-	for (uint32_t i = 1; i < shared->lane_count; i++) {
+	for (uint32_t i = 1; i < LANES_MAX; i++) {
 		c->device_fds[i] =
 			feature_wanted(FEATURE_CLONE) ? mount_clone_device(device) : mount_duplicate_device(device);
 		if (c->device_fds[i] < 0)
@@ -211,7 +211,7 @@ static int give_up(const char *why)
 {
 	log_error("event=mount_ended why=\"%s\"", why);
 	mount_abort(shared->config.mountpoint, keeper.dev);
-	for (uint32_t i = 0; i < shared->lane_count; i++)
+	for (uint32_t i = 0; i < LANES_MAX; i++)
 		close(shared->config.device_fds[i]);
 	detach("worker_died");
 	workers_end(true);

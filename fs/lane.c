@@ -7,6 +7,7 @@
 #include "fs/init.h"
 #include "fs/ops.h"
 #include "fs/raw.h"
+#include "fs/relief.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -198,7 +199,8 @@ static int read_request(void)
 	if (n < 0)
 		return -errno;
 	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_RELEASE); /* whoever sees it may look at the request */
+	__atomic_store_n(&lane->since_ns, now_ns(), __ATOMIC_SEQ_CST); /* whoever sees it may look at the request */
+	relief_note();
 	die_at(DIE_READ);
 	return 0;
 }
@@ -231,13 +233,12 @@ static void *serve(void *arg)
 }
 
 /* A page that is not there when a kill hits the kernel's copy into it makes the kernel answer EIO. */
-static void lock_lanes(void)
+static void lock_lanes(const struct lane *first, uint32_t count)
 {
 	/* the system call itself: sanitizers make mlock() do nothing */
-	if (syscall(SYS_mlock, shared->lanes, shared->lane_count * sizeof(struct lane)))
-		log_warn(
-			"event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
-			strerror(errno));
+	if (syscall(SYS_mlock, first, count * sizeof(struct lane)))
+		log_warn("event=mlock_failed error=\"%s\" meaning=\"a worker killed while it receives a request may cost that request\"",
+			 strerror(errno));
 }
 
 static int start_fuse(void)
@@ -322,16 +323,42 @@ static int finish_renames(void)
 	return r;
 }
 
-int lanes_start(void)
+static int start_lane(uint32_t i)
 {
 	pthread_t thread;
+	int r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
+
+	if (r == 0)
+		pthread_detach(thread);
+	return r;
+}
+
+int lanes_start(void)
+{
+	uint32_t count = shared->lane_count; /* from here on it may grow */
 	int r = finish_renames();
 
-	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
-		r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
-		if (r == 0)
-			pthread_detach(thread);
-	}
+	if (r == 0)
+		r = relief_start();
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		r = start_lane(i);
+	return r;
+}
+
+/* Counted first: what it has read when the worker dies has to be found. */
+int lane_add(void)
+{
+	uint32_t i = shared->lane_count;
+	int r;
+
+	if (i == LANES_MAX)
+		return -ENFILE;
+	if (shared->config.takeover)
+		lock_lanes(&shared->lanes[i], 1);
+	shared->lane_count = i + 1;
+	r = start_lane(i);
+	if (r < 0)
+		shared->lane_count = i;
 	return r;
 }
 
@@ -341,7 +368,7 @@ int lanes_prepare(void)
 	if (unmounted_event < 0)
 		return -errno;
 	if (shared->config.takeover)
-		lock_lanes();
+		lock_lanes(shared->lanes, shared->lane_count);
 	return start_fuse();
 }
 

@@ -14,6 +14,8 @@ int lanes_prepare(void);
 int lanes_initialise(void);
 /* From here on requests are served, first those that a dead worker has left. 0 or -errno */
 int lanes_start(void);
+/* One more of them. 0, -ENFILE: there are LANES_MAX, -errno. One thread only */
+int lane_add(void);
 /* Can be read once the kernel has ended the connection. */
 int lanes_event(void);
 /* The connection has ended because somebody aborted it: the mount is still there. */

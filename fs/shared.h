@@ -71,7 +71,7 @@ struct lane {
 struct worker_config {
 	int root_fd; /* O_PATH of the lower's root */
 	int listener; /* of the mount's socket */
-	int device_fds[LANES_MAX];
+	int device_fds[LANES_MAX]; /* also of lanes that do not serve yet */
 	uint32_t device_minor; /* of the mount: names its FUSE connection */
 	uint32_t without; /* bits of enum feature */
 	uint32_t settle_quiet_ms, settle_cap_ms;
@@ -83,7 +83,7 @@ struct worker_config {
 
 struct shared {
 	uint32_t layout;
-	uint32_t lane_count;
+	_Atomic uint32_t lane_count; /* that serve; it grows (fs/relief.h) */
 	uint32_t generation; /* of workers */
 	uint32_t crashes;    /* of all of them; kills from outside do not count */
 	uint32_t init_size;

@@ -27,7 +27,7 @@ static void exec_worker(int memfd, int control)
 	char memory_text[16], control_text[16];
 
 	default_signals();
-	for (uint32_t i = 0; i < shared->lane_count; i++)
+	for (uint32_t i = 0; i < LANES_MAX; i++)
 		fcntl(shared->config.device_fds[i], F_SETFD, 0);
 	fcntl(shared->config.root_fd, F_SETFD, 0);
 	fcntl(shared->config.listener, F_SETFD, 0);

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib import threads
 from tests.lib.wait import wait_until
 from tests.mount.test_git import children
 
@@ -62,7 +63,7 @@ def start(m, script):
     return p
 
 
-@pytest.mark.parametrize("request_name", REQUESTS)
+@pytest.mark.parametrize("request_name", [pytest.param(n, marks=[] if n == "create" else pytest.mark.long) for n in REQUESTS])
 def test_status_shows_what_hangs(outer, hrfs, request_name):
     path, script = REQUESTS[request_name]
     assert outer.status()["slow"] == []
@@ -76,6 +77,39 @@ def test_status_shows_what_hangs(outer, hrfs, request_name):
         assert f"{request_name} of {path} has taken " in hrfs("status", outer.path).stdout
     assert client.wait() == 0
     wait_until(lambda: outer.status()["slow"] == [], what="nothing hangs any more")
+
+
+def test_others_go_on(mount, tree):
+    """A directory of the source hangs, and more requests for it than there are threads: all else is served."""
+    hung, behind = tree.src / "hung", tree.dir / "behind"
+    hung.mkdir()
+    behind.mkdir()
+    inner = mount(src=behind, mnt=hung)
+    m = mount(options="threads=2")
+    os.stat(m.path / "hung")
+    clients = []
+    try:
+        with stopped(inner):
+            for n in range(5):
+                clients.append(subprocess.Popen([sys.executable, "-c", f"import os; os.stat({str(m.path)!r} + '/hung/{n}')"]))
+            for c in clients:
+                wait_until(lambda: threads.state(c.pid) in "SD", what="a client that waits")
+            for n in range(20):
+                (m.path / f"f{n}").write_bytes(b"fine")
+            wait_until(lambda: len(m.status()["slow"]) == 5, what="all that hang")
+            assert m.status()["threads"] > 5
+            clients[0].kill()  # it waits for an answer: killed, it gets one
+            assert clients[0].wait(20) == -signal.SIGKILL
+            for c in clients:
+                c.kill()
+                c.wait(20)
+            assert m.umount() == 0
+            assert "event=all_hang" in m.log_text() and "event=let_go" in m.log_text()
+    finally:
+        for c in clients:
+            c.kill()
+            c.wait()
+    assert sorted(os.listdir(tree.src)) == sorted(["hung", *(f"f{n}" for n in range(20))])
 
 
 def may_be_spared():
