@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define DEPTH_MAX 65536 /* more is a circle, made by changes behind the mount */
+
 static struct dirfd *newest, *oldest; /* with table_lock */
 static unsigned count, most;
 static int root = -1;
@@ -109,11 +111,11 @@ static int open_root(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int dirs_get(node_id dir, struct dirfd **out)
+/* 1, 0: it is not open, -ESTALE */
+static int get_open(node_id dir, struct dirfd **out)
 {
 	struct dirfd *d = NULL;
 	struct node *n;
-	int fd, r;
 
 	pthread_mutex_lock(&table_lock);
 	n = table_node(dir);
@@ -122,17 +124,68 @@ int dirs_get(node_id dir, struct dirfd **out)
 	pthread_mutex_unlock(&table_lock);
 	if (!n)
 		return -ESTALE;
-	if (d) {
-		*out = d;
-		return 0;
-	}
-	fd = dir == NODE_ROOT ? open_root() : node_open(dir, O_PATH | O_DIRECTORY);
+	*out = d;
+	return d != NULL;
+}
+
+static int open_one(node_id dir, struct dirfd **out)
+{
+	int fd = dir == NODE_ROOT ? open_root() : node_open(dir, O_PATH | O_DIRECTORY);
+	int r;
+
 	if (fd < 0)
 		return fd;
 	r = insert(dir, fd, out);
 	if (r < 0)
 		close(fd);
 	return r;
+}
+
+/* The directories above it that are not open, the lowest first. */
+static int closed_above(node_id dir, struct buf *ids)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&table_lock);
+	for (unsigned depth = 0; r == 0; depth++) {
+		struct node *n = table_node(dir);
+
+		n = n && n->names ? table_at(table_name(n->names)->dir) : NULL;
+		if (!n || table_index(n) == NODE_ROOT || table_local(table_index(n))->dirfd)
+			break;
+		dir = table_id(n);
+		r = depth < DEPTH_MAX ? buf_put(ids, &dir, sizeof(dir)) : -ELOOP;
+	}
+	pthread_mutex_unlock(&table_lock);
+	return r;
+}
+
+/* One after the other, from the top: each finds its own directory open. As a recursion it would need a stack as deep as the tree. */
+static int open_above(node_id dir)
+{
+	AUTO_BUF ids = { 0 };
+	int r = closed_above(dir, &ids);
+
+	for (size_t n = ids.len / sizeof(node_id); r == 0 && n--;) {
+		struct dirfd *d;
+		node_id id;
+
+		memcpy(&id, ids.data + n * sizeof(id), sizeof(id));
+		r = open_one(id, &d);
+		if (r == 0)
+			dirs_put(d);
+	}
+	return r;
+}
+
+int dirs_get(node_id dir, struct dirfd **out)
+{
+	int r = get_open(dir, out);
+
+	if (r)
+		return r < 0 ? r : 0;
+	r = open_above(dir);
+	return r < 0 ? r : open_one(dir, out);
 }
 
 void dirs_put(struct dirfd *d)

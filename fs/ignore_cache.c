@@ -37,6 +37,21 @@ int ignore_look(const struct map *m, const char *path)
 	return -1;
 }
 
+int ignore_look_one(const struct map *m, const char *path)
+{
+	return look(m, path, strlen(path));
+}
+
+int ignore_cache_look_one(const char *path)
+{
+	int verdict;
+
+	pthread_mutex_lock(&cache.lock);
+	verdict = ignore_look_one(&cache.verdicts, path);
+	pthread_mutex_unlock(&cache.lock);
+	return verdict;
+}
+
 int ignore_cache_look(const char *path)
 {
 	int verdict;

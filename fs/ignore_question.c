@@ -118,6 +118,14 @@ static int known(const struct asking *a, const char *path)
 	return verdict == -1 ? ignore_cache_look(path) : verdict;
 }
 
+/* Of a directory whose own directories are known not to be ignored: a tree may be thousands of levels deep. */
+static int known_itself(const struct asking *a, const char *dir)
+{
+	int verdict = ignore_look_one(a->answers, dir);
+
+	return verdict == -1 ? ignore_cache_look_one(dir) : verdict;
+}
+
 /*
  * The path and the directories above it, as far as they are not known: an ignored one then answers for
  * all that is in it. Of git's own files only the directory: the helper learns of the repository by it.
@@ -126,7 +134,7 @@ static int add_path(struct asking *a, const char *path)
 {
 	for (const char *slash = path; (slash = strchr(slash, '/')) && slash[1]; slash++) {
 		AUTO_FREE char *dir = strndup(path, (size_t)(slash - path) + 1);
-		int verdict = dir ? known(a, dir) : -1;
+		int verdict = dir ? known_itself(a, dir) : -1;
 		int r = 0;
 
 		if (!dir)

@@ -47,6 +47,11 @@ const void *request_argument(void)
 	return lane->request + sizeof(struct fuse_in_header);
 }
 
+void lane_use(struct lane *l)
+{
+	lane = l;
+}
+
 void lane_use_device(int fd)
 {
 	device = fd;

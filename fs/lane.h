@@ -3,6 +3,7 @@
  * out, and answers on the descriptor that it came from. What a thread works on is in fs/ops.h.
  */
 #pragma once
+#include "fs/shared.h"
 #include "fs/fuse.h"
 #include <sys/types.h>
 #include <stdbool.h>
@@ -24,6 +25,8 @@ struct fuse_session *lanes_fuse(void);
 
 /* An answer, or in a thread without a lane a notice, to the kernel; as writev */
 ssize_t lane_send(struct iovec *iov, int count);
+/* this thread works on that lane from now on, without reading requests: tests */
+void lane_use(struct lane *l);
 /* in a thread that serves no lane: notices go out on this descriptor */
 void lane_use_device(int fd);
 /* This thread is crashing: counts it against its request. Async-signal-safe */

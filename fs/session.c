@@ -9,6 +9,7 @@
 #include "fs/notify.h"
 #include "fs/parts.h"
 #include "fs/shared.h"
+#include "fs/table.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -59,6 +60,14 @@ static int wait_for_go(int control)
 	}
 }
 
+/* A node that no answer has told of would never be forgotten. */
+static void sweep(void)
+{
+	pthread_mutex_lock(&table_lock);
+	table_sweep();
+	pthread_mutex_unlock(&table_lock);
+}
+
 /* The lanes first: clients wait for them, and the rest can come after. */
 static int start(int control)
 {
@@ -69,6 +78,7 @@ static int start(int control)
 		adopt_all();
 		for (uint32_t i = 0; i < shared->lane_count; i++)
 			counts_recover(&shared->lanes[i]);
+		sweep();
 		r = notify_start(lanes_fuse());
 	}
 	if (r == 0)

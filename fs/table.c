@@ -346,6 +346,12 @@ void table_collect(struct node *n)
 	free_node(n);
 }
 
+void table_sweep(void)
+{
+	for (uint32_t i = slab_next(&nodes, 0); i; i = slab_next(&nodes, i))
+		table_collect(table_at(i));
+}
+
 /* ---- opening ---- */
 
 /* Chains, counts and the names of each node anew, from what the slots say. */

@@ -70,4 +70,6 @@ void table_drop_name(uint32_t dir, const char *name);
 void table_names_changed(uint32_t dir);
 /* frees it, and what only it kept, when nobody needs it any more */
 void table_collect(struct node *n);
+/* after a takeover, when counts are right: frees what a dead worker had entered and not yet counted */
+void table_sweep(void);
 bool identity_equal(const struct identity *a, const struct identity *b);

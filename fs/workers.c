@@ -117,7 +117,8 @@ bool workers_hear(void (*said)(enum control_message m))
 			break;
 		}
 	}
-	return r == -EAGAIN;
+	/* without memory it is to be heard later: its end is told by 0 alone */
+	return r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS;
 }
 
 /* Did it end by its own fault? A kill from outside says nothing of the next one. */

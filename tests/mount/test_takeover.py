@@ -188,3 +188,22 @@ def _answers(m):
         return m.clock()
     except OSError:
         return None
+
+
+@pytest.mark.long
+def test_deep_below(mount, tree):
+    """The successor knows no directory yet, and somebody stands 9,000 levels deep."""
+    os.chdir(tree.src)
+    for _ in range(9000):
+        os.mkdir("d")
+        os.chdir("d")
+    m = mount()
+    os.chdir(m.path)
+    for _ in range(9000):
+        os.chdir("d")
+    os.kill(m.worker_pid(), signal.SIGKILL)
+    with open("f", "wb") as f:
+        f.write(b"deep")
+    assert os.listdir(".") == ["f"]
+    assert m.log_text().count("worker_died") == 1
+    os.chdir("/")
