@@ -269,10 +269,13 @@ static int loop(void)
 			return give_up("poll failed");
 		}
 		/* the worker first: the helper that ends with it is not to be started again */
-		if (p[0].revents && !workers_hear(said)) {
+		if (p[0].revents) {
+			bool lives = workers_hear(said);
+
+			/* by its word: its socket stays open while one of its threads hangs in the lower */
 			if (keeper.ended)
 				return finish();
-			if (!workers_replace())
+			if (!lives && !workers_replace())
 				return give_up("the worker died");
 		}
 		if (p[1].revents)
