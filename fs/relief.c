@@ -14,7 +14,7 @@
 
 #define STUCK_NS 1000000000LL
 #define TICK_MS 500
-#define MORE 4 /* lanes at once */
+#define MORE 4		/* lanes at once */
 #define OPCODE_STATX 52 /* linux/fuse.h, since 6.6 */
 
 static atomic_bool asleep;
@@ -101,7 +101,8 @@ static void let_go(const struct lane *l, int64_t since)
 	if (!changes_nothing(opcode) || !is_killed(pid) || since_ns(l) != since)
 		return;
 	if (write(shared->config.device_fds[l - shared->lanes], &out, sizeof(out)) == sizeof(out))
-		log_info("event=let_go opcode=%u pid=%u why=\"killed while what is behind the mount hangs\"", opcode, pid);
+		log_info("event=let_go opcode=%u pid=%u why=\"killed while what is behind the mount hangs\"", opcode,
+			 pid);
 }
 
 /* How many lanes have a request; *stuck: how many for long. */
@@ -131,8 +132,8 @@ static void add_lanes(void)
 	for (int i = 0; i < MORE && lane_add() == 0; i++)
 		;
 	if (shared->lane_count > before)
-		log_warn("event=all_hang threads=%u now=%u meaning=\"what is behind the mount does not answer\"", before,
-			 shared->lane_count);
+		log_warn("event=all_hang threads=%u now=%u meaning=\"what is behind the mount does not answer\"",
+			 before, shared->lane_count);
 }
 
 static void *watch(void *arg)

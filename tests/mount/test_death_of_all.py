@@ -38,7 +38,7 @@ def name_of(pid):
         return f.read().strip()
 
 
-def everybody(m):
+def whole_mount(m):
     """[standby, worker, keeper], and the process that is there to survive them."""
     below = processes.descendants(m.keeper)
     workers = sorted(pid for pid in below if "--worker" in processes.command(pid).split())
@@ -91,7 +91,7 @@ def test_while_a_notice_waits(mount, tree, user):
     wait_until(lambda: threads.state(reader.pid) == "D", what="a page that waits to be read")
     threads.go_on(notifier)
     wait_until(lambda: threads.state(worker, notifier) == "D", what="a notice that waits for the page")
-    dead, last = everybody(m)
+    dead, last = whole_mount(m)
     assert len(dead) == 3
     os.kill(m.keeper, signal.SIGSTOP)
     threads.kill(dead)
@@ -129,7 +129,7 @@ def test_under_load(mount):
         clients.append(client(m.path / name, BUSY))
         go(clients[-1])
     wait_until(lambda: m.status()["requests"] > 200, what="load")
-    dead, _ = everybody(m)
+    dead, _ = whole_mount(m)
     os.kill(m.keeper, signal.SIGSTOP)
     threads.kill(dead)
     for c in clients:

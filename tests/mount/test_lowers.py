@@ -4,12 +4,15 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
+from tests.lib import threads
 from tests.lib.users import run_as
-from tests.lib.wait import wait_until
+from tests.lib.wait import wait_gone, wait_until
+from tests.mount.test_death_of_all import APPEND, ENDED, client, go, told, whole_mount
 from tests.mount.test_same import answers, differences, everybody
 
 SIZES = {"ext4": 64, "xfs": 320, "btrfs": 256}  # MiB
@@ -164,3 +167,31 @@ def test_mount_inside_the_source(mount, tree):
             m.umount()
         finally:
             subprocess.run(["umount", "-l", inner], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.leaves_daemon
+def test_frozen_disk(mount, tree):
+    """A write hangs where no signal reaches it: the rest is served, and when all are killed its client gets an error."""
+    with lower("ext4", tree.dir) as at:
+        m = mount(at)
+        (m.path / "f").write_bytes(b"written to")
+        (m.path / "g").write_bytes(b"read")
+        dead, last = whole_mount(m)
+        subprocess.run(["fsfreeze", "-f", at], check=True)
+        try:
+            writer = client(m.path, APPEND)
+            go(writer)
+            (slow,) = wait_until(lambda: m.status()["slow"], what="a write that hangs")
+            assert (slow["request"], slow["name"]) == ("write", "f")
+            assert (m.path / "g").read_bytes() == b"read"
+            assert "f" in os.listdir(m.path)
+            os.kill(m.keeper, signal.SIGSTOP)
+            threads.kill(dead)
+            assert told(writer) in ENDED
+            wait_gone(last)
+            wait_until(lambda: not m.mounted(), what="the mount to be gone")
+        finally:
+            subprocess.run(["fsfreeze", "-u", at], check=True)
+        for pid in dead:
+            wait_gone(pid)

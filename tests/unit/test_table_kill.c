@@ -97,8 +97,9 @@ static int check(int fd)
 
 static const char *name(unsigned i)
 {
-	static const char *const texts[NAMES] = { "a", "bb", "c-with-a-name-that-takes-a-slot-of-the-second-size-because-it-is-long",
-						  "d" };
+	static const char *const texts[NAMES] = {
+		"a", "bb", "c-with-a-name-that-takes-a-slot-of-the-second-size-because-it-is-long", "d"
+	};
 
 	return texts[i % NAMES];
 }
