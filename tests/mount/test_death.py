@@ -1,6 +1,7 @@
 """Where nobody can take over, a dead daemon is an error at once, never a hang."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from tests.lib import mountinfo
 from tests.lib.wait import wait_gone, wait_until
+from tests.mount.test_limits import balanced
 
 BUSY = """
 import os, sys
@@ -142,6 +144,45 @@ def test_client_killed_in_the_middle(mount):
         p.wait()
     (m.path / "after").write_bytes(b"fine")
     assert (m.path / "after").read_bytes() == b"fine"
+
+
+IN_THE_MIDDLE = {
+    "read": "os.pread(big, 1 << 22, 0)",
+    "readdir": "os.listdir('many')",
+    "rename": "os.rename(*(('a', 'b') if os.path.exists('a') else ('b', 'a')))",
+    "unlink": "os.close(os.open('c', os.O_CREAT | os.O_WRONLY)); os.truncate('c', 1 << 22); os.unlink('c')",
+    "fsync": "os.pwrite(big, b'y', 0); os.fsync(big)",
+    "lock": "fcntl.lockf(os.open('a', os.O_RDWR), fcntl.LOCK_EX)",
+}
+
+
+@pytest.mark.parametrize("what", IN_THE_MIDDLE)
+def test_client_killed_in_the_middle_of(mount, tree, what):
+    """Killed while it waits for one of many answers: each request has its reply, and everybody else goes on."""
+    (tree.src / "many").mkdir()
+    for n in range(500):
+        (tree.src / "many" / str(n)).touch()
+    (tree.src / "a").write_bytes(b"a")
+    (tree.src / "big").write_bytes(b"x" * (1 << 22))
+    m = mount()
+    with open(m.path / "a", "rb+") as holder:
+        fcntl.lockf(holder, fcntl.LOCK_EX)
+        program = f"import fcntl, os\nbig = os.open('big', os.O_RDWR)\nprint('go', flush=True)\nwhile True:\n {IN_THE_MIDDLE[what]}"
+        for _ in range(3):
+            p = subprocess.Popen([sys.executable, "-c", program], cwd=m.path, stdout=subprocess.PIPE, text=True)
+            assert p.stdout.readline() == "go\n"
+            before = m.status()["requests"]
+            if what not in ("read", "lock"):  # these stay in the kernel
+                wait_until(lambda: m.status()["requests"] > before, what="its requests")
+            p.kill()
+            assert p.wait() == -signal.SIGKILL
+    wait_until(lambda: balanced(m), what="as many replies as requests")
+    assert len(os.listdir(m.path / "many")) == 500
+    assert (m.path / "big").read_bytes()[1:] == b"x" * ((1 << 22) - 1)
+    (name,) = {"a", "b"} & set(os.listdir(m.path))
+    assert (m.path / name).read_bytes() == b"a"
+    with open(m.path / name, "rb+") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a dead client's lock is gone
 
 
 def test_threads_race(mount):
