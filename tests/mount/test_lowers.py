@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import mmap
 import os
 import shutil
 import signal
@@ -97,6 +98,38 @@ def test_full_disk(mount, tree):
         os.unlink(m.path / "big")
         # its blocks are free when the kernel has forgotten it, a moment later
         wait_until(lambda: there_is_room(m.path / "again"), what="room for another file")
+        assert m.umount() == 0
+
+
+def test_full_disk_in_other_calls(mount, tree):
+    """A store through mmap is told at msync (the lower itself would send SIGBUS at the store); what needs no room works."""
+    with lower("tmpfs", tree.dir) as at:
+        m = mount(at)
+        fd = os.open(m.path / "mapped", os.O_RDWR | os.O_CREAT)
+        os.ftruncate(fd, 1 << 20)
+        big = os.open(m.path / "big", os.O_CREAT | os.O_WRONLY)
+        for size in (1 << 20, 4096):
+            with pytest.raises(OSError) as e:
+                for _ in range(300):
+                    os.write(big, b"x" * size)
+            assert e.value.errno == errno.ENOSPC
+        with mmap.mmap(fd, 1 << 20) as mapped:
+            mapped[: 1 << 20] = b"z" * (1 << 20)
+            with pytest.raises(OSError) as e:
+                mapped.flush()
+            assert e.value.errno == errno.ENOSPC
+        for call in (
+            lambda: os.posix_fallocate(fd, 0, 1 << 20),
+            lambda: os.pwrite(fd, b"x", 8192),
+        ):
+            with pytest.raises(OSError) as e:
+                call()
+            assert e.value.errno == errno.ENOSPC
+        os.rename(m.path / "big", m.path / "renamed")
+        os.close(big)
+        os.unlink(m.path / "renamed")
+        wait_until(lambda: there_is_room(m.path / "again"), what="room for another file")
+        os.close(fd)
         assert m.umount() == 0
 
 
