@@ -81,6 +81,8 @@ def test_status_shows_what_hangs(outer, hrfs, request_name):
 
 def test_others_go_on(mount, tree):
     """A directory of the source hangs, and more requests for it than there are threads: all else is served."""
+    if "without=all" in os.environ.get("HRFS_TEST_OPTIONS", ""):
+        pytest.skip("without parallel lookups the kernel asks for one name of a directory after the other")
     hung, behind = tree.src / "hung", tree.dir / "behind"
     hung.mkdir()
     behind.mkdir()
