@@ -17,6 +17,8 @@ enum control_message {
 	/* both ways: worker to keeper before the system call that makes it needed; keeper to successor before GO */
 	CONTROL_KEEP_VICTIM, /* id and an O_PATH descriptor of a node that loses its last name */
 	CONTROL_KEEP_FILE,   /* id and a descriptor with rights that could not be had again */
+	/* both ways: a helper for replay is wanted; a descriptor connected to it (none: it is given up) */
+	CONTROL_REPLAY,
 	/* keeper to worker */
 	CONTROL_GIT, /* a descriptor connected to hrfs-git */
 	CONTROL_GO,  /* the standby is to serve */

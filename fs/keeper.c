@@ -109,6 +109,7 @@ static void configure(struct worker_config *c, const struct options *o)
 	c->sole_writer = o->sole_writer;
 	c->read_only = o->mount.read_only;
 	c->foreground = o->foreground;
+	c->replay = (uint8_t)o->replay;
 	c->keeper_pid = getpid();
 }
 
@@ -230,14 +231,18 @@ static int finish(void)
 
 /* ---- the loop ---- */
 
-/* Workers are told dead by their sockets, the git helper by this. */
+/* Workers are told dead by their sockets, the helpers by this. */
 static void reap(void)
 {
-	pid_t pid;
+	siginfo_t child = { .si_pid = 0 };
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-		workers_reaped(pid);
-		last_reaped(pid);
+	/* first looked at: as soon as it is waited for, its number may be another's */
+	while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 && child.si_pid) {
+		workers_ended(child.si_pid);
+		waitpid(child.si_pid, NULL, WNOHANG);
+		workers_reaped(child.si_pid);
+		last_reaped(child.si_pid);
+		child.si_pid = 0;
 	}
 }
 

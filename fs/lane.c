@@ -8,6 +8,7 @@
 #include "fs/ops.h"
 #include "fs/raw.h"
 #include "fs/relief.h"
+#include "fs/replay.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -147,7 +148,7 @@ static void process(void)
 
 	die_at(DIE_CRASH);
 	/* nothing that is served here can be interrupted: the answer comes soon */
-	if (opcode != FUSE_INTERRUPT && !raw_serve())
+	if (opcode != FUSE_INTERRUPT && !replay_serve() && !raw_serve())
 		fuse_session_process_buf(fuse, &buf);
 	if (!is_owed())
 		return;

@@ -1,6 +1,7 @@
 /* hrfs-fs: one for each mount, a keeper and its worker. */
 #include "fs/keeper.h"
 #include "fs/ready.h"
+#include "fs/replay_helper.h"
 #include "fs/session.h"
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "--worker") == 0)
 		return session_main(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 4 && strcmp(argv[1], "--replay") == 0)
+		return replay_helper_main(atoi(argv[2]), argv[3]);
 	if (options_parse(&o, argc, argv, &error) < 0) {
 		if (o.ready_fd >= 0)
 			ready_failed(o.ready_fd, -EINVAL, error.data);

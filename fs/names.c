@@ -73,6 +73,60 @@ int node_path(node_id id, struct buf *out)
 	return r;
 }
 
+/* With table_lock: the ids of the directories on the way to the node, its own last. How many, -ENAMETOOLONG, -ENOENT */
+static int way_of(struct node *n, node_id *way, int max)
+{
+	int depth = 0;
+
+	while (table_id(n) != NODE_ROOT) {
+		if (depth == max)
+			return -ENAMETOOLONG;
+		if (!n->names)
+			return -ENOENT;
+		way[depth++] = table_id(n);
+		n = table_at(table_name(n->names)->dir);
+	}
+	for (int i = 0; i < depth / 2; i++) {
+		node_id id = way[i];
+
+		way[i] = way[depth - 1 - i];
+		way[depth - 1 - i] = id;
+	}
+	return depth;
+}
+
+int node_way(node_id id, struct buf *path, node_id *way, int max)
+{
+	struct node *n;
+	int r;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	r = path_of(id, path);
+	if (r == 0)
+		r = way_of(n, way, max);
+	pthread_mutex_unlock(&table_lock);
+	return r;
+}
+
+int node_place(node_id id, node_id *dir, char name[static NAME_MAX + 1])
+{
+	struct node *n;
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n && n->names) {
+		struct name *c = table_name(n->names);
+
+		memcpy(name, c->text, c->len + 1UL);
+		*dir = table_id(table_at(c->dir));
+		r = 0;
+	}
+	pthread_mutex_unlock(&table_lock);
+	return r;
+}
+
 int node_child_path(node_id dir, const char *name, struct buf *out)
 {
 	int r = node_path(dir, out);

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "core/base/buf.h"
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -23,6 +24,13 @@ node_id node_child(node_id dir, const char *name);
  * replaces what *out held. 0, -ENOENT when it has no name any more, -ESTALE, -ENOMEM.
  */
 int node_path(node_id id, struct buf *out);
+/*
+ * The same, and the ids of what lies on the way from below the root to the node itself: how many (at most max), or
+ * -ENAMETOOLONG (more than that), or as above.
+ */
+int node_way(node_id id, struct buf *path, node_id *way, int max);
+/* One of its names, and the directory that has it. 0 or -ENOENT */
+int node_place(node_id id, node_id *dir, char name[static NAME_MAX + 1]);
 /* dir's path + name. */
 int node_child_path(node_id dir, const char *name, struct buf *out);
 /* Calls fn once for each name of the node with its path; fn's non-zero answer ends it and is returned. */

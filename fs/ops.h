@@ -26,6 +26,8 @@ const struct fuse_in_header *request_header(void);
 const void *request_argument(void);
 /* hands the id to the notifier: the kernel is to drop pages and attributes. Any thread, never waits */
 void notify_invalidate(node_id id);
+/* what the kernel has asked of its attributes before now does not count, nor what it knows. Any thread, never waits for anyone */
+void notify_attributes_old(node_id id);
 
 void reply_error(fuse_req_t req, int error); /* 0 or -errno */
 void reply_entry(fuse_req_t req, node_id dir, const char *name);

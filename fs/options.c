@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
-enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, FEATURES, NOTHING };
+enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, FEATURES, REPLAY, NOTHING };
 
 struct key {
 	const char *name;
@@ -35,6 +35,7 @@ static const struct key keys[] = {
 	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
 	{ "no_takeover", FLAG_ON, AT(no_takeover), 0, 0 },
 	{ "without", FEATURES, AT(without), 0, 0 },
+	{ "replay", REPLAY, AT(replay), 0, 0 },
 	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },
 	{ "settle_quiet_ms", NUMBER, AT(settle_quiet_ms), 1, 10000 },
 	{ "settle_cap_ms", NUMBER, AT(settle_cap_ms), 10, 600000 },
@@ -73,6 +74,20 @@ static int set_features(uint32_t *bits, const char *value, struct buf *error)
 	return r;
 }
 
+static int set_replay(enum replay_mode *mode, const char *value, struct buf *error)
+{
+	static const char *const words[] = { [REPLAY_AUTO] = "auto", [REPLAY_ALWAYS] = "always", [REPLAY_NEVER] = "never" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i], value) == 0) {
+			*mode = (enum replay_mode)i;
+			return 0;
+		}
+	}
+	buf_printf(error, "option replay=%s: auto, always or never is wanted", value);
+	return -EINVAL;
+}
+
 static int set(struct options *o, char *word, struct buf *error)
 {
 	char *value = strchr(word, '=');
@@ -85,7 +100,7 @@ static int set(struct options *o, char *word, struct buf *error)
 
 		if (strcmp(k->name, word) != 0)
 			continue;
-		if ((k->kind == NUMBER || k->kind == TEXT || k->kind == FEATURES) && !value) {
+		if ((k->kind == NUMBER || k->kind == TEXT || k->kind == FEATURES || k->kind == REPLAY) && !value) {
 			buf_printf(error, "option %s wants a value: %s=...", word, word);
 			return -EINVAL;
 		}
@@ -93,6 +108,8 @@ static int set(struct options *o, char *word, struct buf *error)
 			return set_number(o, k, value, error);
 		if (k->kind == FEATURES)
 			return set_features((uint32_t *)field, value, error);
+		if (k->kind == REPLAY)
+			return set_replay((enum replay_mode *)field, value, error);
 		if (k->kind == TEXT)
 			*(const char **)field = value;
 		else if (k->kind != NOTHING)

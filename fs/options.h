@@ -2,6 +2,7 @@
 #pragma once
 #include "fs/feature.h"
 #include "fs/mount.h"
+#include "fs/replay.h"
 
 struct options {
 	struct mount_options mount; /* strings point into argv or are static */
@@ -9,6 +10,7 @@ struct options {
 	bool sole_writer, foreground, no_takeover;
 	uint32_t without; /* bits of enum feature */
 	int threads, settle_quiet_ms, settle_cap_ms;
+	enum replay_mode replay;
 	int ready_fd, lifeline_fd; /* -1: none */
 };
 

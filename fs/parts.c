@@ -9,6 +9,7 @@
 #include "fs/mount.h"
 #include "fs/observe.h"
 #include "fs/ops.h"
+#include "fs/replay.h"
 #include "fs/server.h"
 #include "fs/settle.h"
 #include "fs/slow.h"
@@ -126,6 +127,7 @@ static void add_status(void *object)
 	json_object_set_new(o, "daemon_log", json_string(shared->config.log_path));
 	count_requests(o);
 	json_object_set_new(o, "git", json_pack("{s:s}", "helper", ignore_helper()));
+	json_object_set_new(o, "replay", replay_status());
 	json_object_set_new(o, "oldest_request_ns", json_integer(slow_oldest_ns()));
 	json_object_set_new(o, "slow", slow_requests());
 }
@@ -154,6 +156,8 @@ int parts_start_serving(int control)
 	serving = true;
 	control_socket = control;
 	if (r == 0)
+		r = replay_start((enum replay_mode)c->replay, control);
+	if (r == 0)
 		r = server_start(&server);
 	if (r == 0)
 		r = settle_start(&settle, on_batch, NULL);
@@ -174,6 +178,7 @@ void parts_use_git(int fd)
 
 void parts_stop(void)
 {
+	replay_stop();
 	settle_stop();
 	server_stop();
 	ignore_stop();

@@ -44,7 +44,7 @@ struct raw_statx_out {
 
 _Static_assert(sizeof(struct raw_statx_out) == 32 + 256, "as the kernel's fuse_statx_out");
 
-static int answer(int error, const void *data, size_t size)
+int raw_answer(int error, const void *data, size_t size)
 {
 	struct fuse_out_header head = {
 		.len = (uint32_t)(sizeof(head) + size),
@@ -61,7 +61,7 @@ static struct raw_time time_of(struct statx_timestamp t)
 	return (struct raw_time){ .sec = t.tv_sec, .nsec = t.tv_nsec };
 }
 
-static void split_seconds(double seconds, uint64_t *whole, uint32_t *nsec)
+void raw_timeout(double seconds, uint64_t *whole, uint32_t *nsec)
 {
 	*whole = (uint64_t)seconds;
 	*nsec = (uint32_t)((seconds - (double)*whole) * 1e9);
@@ -75,10 +75,10 @@ static void serve_statx(void)
 	int r = lower_statx(request_header()->nodeid, &x);
 
 	if (r < 0) {
-		answer(r, NULL, 0);
+		raw_answer(r, NULL, 0);
 		return;
 	}
-	split_seconds(ops_options.timeout_s, &out.attr_valid, &out.attr_valid_nsec);
+	raw_timeout(ops_options.timeout_s, &out.attr_valid, &out.attr_valid_nsec);
 	out.mask = x.stx_mask & (STATX_BASIC_STATS | STATX_BTIME);
 	out.blksize = x.stx_blksize;
 	out.attributes = x.stx_attributes;
@@ -98,10 +98,10 @@ static void serve_statx(void)
 	out.rdev_minor = x.stx_rdev_minor;
 	out.dev_major = x.stx_dev_major;
 	out.dev_minor = x.stx_dev_minor;
-	answer(0, &out, sizeof(out));
+	raw_answer(0, &out, sizeof(out));
 }
 
-static struct fuse_attr attr_of(const struct stat *st)
+struct fuse_attr raw_attr(const struct stat *st)
 {
 	return (struct fuse_attr){
 		.ino = st->st_ino,
@@ -117,6 +117,7 @@ static struct fuse_attr attr_of(const struct stat *st)
 		.nlink = (uint32_t)st->st_nlink,
 		.uid = st->st_uid,
 		.gid = st->st_gid,
+		.rdev = (uint32_t)st->st_rdev,
 		.blksize = (uint32_t)st->st_blksize,
 	};
 }
@@ -157,15 +158,15 @@ static void serve_tmpfile(void)
 	if (r < 0) {
 		if (fd >= 0)
 			close(fd);
-		answer(r, NULL, 0);
+		raw_answer(r, NULL, 0);
 		return;
 	}
 	files_add(id, fd, true);
 	out.entry.nodeid = id;
 	out.entry.generation = id >> 32;
-	split_seconds(ops_options.timeout_s, &out.entry.attr_valid, &out.entry.attr_valid_nsec);
-	out.entry.attr = attr_of(&st);
-	if (answer(0, &out, sizeof(out)) == -ENOENT)
+	raw_timeout(ops_options.timeout_s, &out.entry.attr_valid, &out.entry.attr_valid_nsec);
+	out.entry.attr = raw_attr(&st);
+	if (raw_answer(0, &out, sizeof(out)) == -ENOENT)
 		counts_give_back(0, counts_taken());
 }
 

@@ -15,6 +15,7 @@ static const struct command {
 	{ "get-pid", cmd_get_pid, COMMAND_READS },
 	{ "get-sockname", cmd_get_sockname, COMMAND_READS },
 	{ "hrfs-detach", cmd_detach, COMMAND_ROOT },
+	{ "hrfs-foreign", cmd_foreign, COMMAND_ROOT },
 	{ "hrfs-history", cmd_history, COMMAND_ROOT },
 	{ "hrfs-job-add", cmd_job_add, COMMAND_ROOT },
 	{ "hrfs-job-remove", cmd_job_remove, COMMAND_ROOT },

@@ -8,6 +8,7 @@
 #include "fs/lane.h"
 #include "fs/notify.h"
 #include "fs/parts.h"
+#include "fs/replay.h"
 #include "fs/shared.h"
 #include "fs/slow.h"
 #include "fs/table.h"
@@ -38,6 +39,8 @@ static int wait_for_end(int control)
 			return -EPIPE;
 		if (r == 1 && packet.message == CONTROL_GIT)
 			parts_use_git(fd);
+		else if (r == 1 && packet.message == CONTROL_REPLAY)
+			replay_use_helper(fd);
 		else if (fd >= 0)
 			close(fd);
 	}
@@ -56,6 +59,8 @@ static int wait_for_go(int control)
 			return 0;
 		if (packet.message == CONTROL_GIT)
 			parts_use_git(fd);
+		else if (packet.message == CONTROL_REPLAY)
+			replay_use_helper(fd);
 		else if (adopt_later(packet.message, packet.id, fd) < 0)
 			return -ENOMEM;
 	}

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "fs/fuse.h"
+#include "fs/replay_shared.h"
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +77,7 @@ struct worker_config {
 	uint32_t without; /* bits of enum feature */
 	uint32_t settle_quiet_ms, settle_cap_ms;
 	uint8_t allow_other, sole_writer, read_only, foreground;
+	uint8_t replay;	  /* enum replay_mode */
 	uint8_t takeover; /* a successor goes on when a worker dies; else the mount ends */
 	int32_t keeper_pid;
 	char source[PATH_MAX], mountpoint[PATH_MAX], socket_path[PATH_MAX], log_path[PATH_MAX];
@@ -92,6 +94,7 @@ struct shared {
 	uint32_t die_point, die_opcode; /* fs/die.h */
 	int64_t start_time; /* Unix seconds */
 	struct worker_config config;
+	struct replay_shared replay;
 	struct lane lanes[LANES_MAX];
 };
 

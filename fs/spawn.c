@@ -120,3 +120,36 @@ pid_t spawn_git(const struct worker_config *c, int *socket)
 	*socket = pair[0];
 	return pid;
 }
+
+static void exec_replay(int socket, const char *mountpoint)
+{
+	char text[16];
+
+	default_signals();
+	oom_spare_no_more();
+	if (setsid() < 0 || chdir("/"))
+		_exit(126);
+	fcntl(socket, F_SETFD, 0);
+	snprintf(text, sizeof(text), "%d", socket);
+	execl("/proc/self/exe", "hrfs-fs", "--replay", text, mountpoint, NULL);
+	_exit(127);
+}
+
+pid_t spawn_replay(const struct worker_config *c, int *socket)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		exec_replay(pair[1], c->mountpoint);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -EAGAIN;
+	}
+	*socket = pair[0];
+	return pid;
+}

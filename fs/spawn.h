@@ -9,3 +9,5 @@ void spawn_prepare(void);
 pid_t spawn_worker(int memfd, int *control);
 /* hrfs-git as the owner of the tree, with the worker's end of its socket; it ends when that is closed. The pid or -errno */
 pid_t spawn_git(const struct worker_config *c, int *socket);
+/* The helper for replay, with the worker's end of its socket; it ends when that is closed. The pid or -errno */
+pid_t spawn_replay(const struct worker_config *c, int *socket);

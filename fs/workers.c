@@ -2,6 +2,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "fs/kept.h"
+#include "fs/replay_keep.h"
 #include "fs/spawn.h"
 #include <errno.h>
 #include <poll.h>
@@ -57,6 +58,7 @@ static void go(void)
 	shared->generation++;
 	git_failures = 0;
 	start_git(); /* the dead worker's ends by itself, its socket is closed */
+	helper_hand_over(active.control);
 	kept_each(hand_over, NULL);
 	control_send(active.control, CONTROL_GO, 0, -1);
 }
@@ -107,6 +109,9 @@ bool workers_hear(void (*said)(enum control_message m))
 			break;
 		case CONTROL_DROP_FILE:
 			kept_remove(CONTROL_KEEP_FILE, p.id);
+			break;
+		case CONTROL_REPLAY:
+			helper_wanted(active.control);
 			break;
 		case CONTROL_SERVING:
 			active.served = true;
@@ -166,8 +171,14 @@ void workers_standby_died(void)
 		spawn(&standby);
 }
 
+void workers_ended(pid_t pid)
+{
+	helper_ended(pid);
+}
+
 void workers_reaped(pid_t pid)
 {
+	helper_reaped(pid, active.control);
 	if (pid != git)
 		return;
 	git = 0;
@@ -201,4 +212,5 @@ void workers_end(bool at_once)
 	wait_for(active.pid);
 	wait_for(standby.pid);
 	wait_for(git);
+	wait_for(helper_leave());
 }

@@ -19,7 +19,9 @@ bool workers_hear(void (*said)(enum control_message m));
 bool workers_replace(void);
 /* The standby's socket can be read: it is dead, and another one is started. */
 void workers_standby_died(void);
-/* A child has ended. hrfs-git is started again; until then nothing counts as ignored. */
+/* A child has ended, and has its number still. */
+void workers_ended(pid_t pid);
+/* It has not any more. hrfs-git is started again; until then nothing counts as ignored. */
 void workers_reaped(pid_t pid);
 /* Until all have ended: by themselves, after the active one's last word, unless at_once; who hangs is killed. */
 void workers_end(bool at_once);
