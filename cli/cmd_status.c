@@ -245,6 +245,19 @@ static void print_worker_age(const json_t *m)
 }
 
 /* what `hrfs status` tells beyond the overview of the mount that one stands in */
+static void print_outside(const json_t *door)
+{
+	const char *why = text(door, "why");
+
+	if (strcmp(text(door, "how"), "fanotify") != 0) {
+		printf("  %-12s changes behind the mount are seen within a second%s%s\n", "outside", *why ? ": " : "", why);
+		return;
+	}
+	printf("  %-12s changes behind the mount are seen at once, by fanotify (%lld marks%s)\n", "outside",
+	       (long long)json_integer_value(json_object_get(door, "marks")),
+	       json_is_true(json_object_get(door, "full")) ? ", and no room for more: see fs.fanotify.max_user_marks" : "");
+}
+
 static void print_details(const json_t *m)
 {
 	const json_t *journal = json_object_get(m, "journal");
@@ -263,9 +276,7 @@ static void print_details(const json_t *m)
 	print_worker_age(m);
 	printf("  %-12s %s\n", "others",
 	       json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
-	printf("  %-12s %s\n", "outside",
-	       json_is_true(json_object_get(m, "exact")) ? "changes behind the mount are seen"
-							 : "changes behind the mount are not watched");
+	print_outside(json_object_get(m, "sidedoor"));
 	if (*text(json_object_get(m, "git"), "helper"))
 		printf("  %-12s %s\n", "git", text(json_object_get(m, "git"), "helper"));
 	print_number("nodes", m, "nodes");

@@ -81,6 +81,8 @@ static void print_writer(const json_t *change)
 	const json_t *writer = json_object_get(change, "writer");
 	AUTO_BUF safe = { 0 };
 
+	if (json_is_true(json_object_get(writer, "outside")))
+		printf(" %soutside the mount%s", say_style(SAY_DIM), say_style(SAY_PLAIN));
 	if (!*text(writer, "command") || say_safe(&safe, text(writer, "command")) < 0)
 		return;
 	printf("%s (%s", say_style(SAY_DIM), buf_str(&safe));

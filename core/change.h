@@ -12,7 +12,8 @@ typedef uint64_t tick_t;
 struct writer {
 	int32_t pid; /* process (not thread) id; 0: not known */
 	uint8_t appended; /* only appended, did not replace */
-	uint8_t zero[3];
+	uint8_t outside; /* behind the mount: pid and command as far as the kernel tells */
+	uint8_t zero[2];
 	char command[WRITER_COMMAND_SIZE];
 	char job[WRITER_JOB_SIZE]; /* "api/build"; "" when it was no job of ours */
 };

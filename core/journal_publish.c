@@ -275,3 +275,18 @@ bool journal_stored(struct journal *j, const char *path, struct state *state, st
 	pthread_mutex_unlock(&j->lock);
 	return found;
 }
+
+bool journal_newest(struct journal *j, const char *path, struct state *state)
+{
+	bool found = false;
+	uint32_t index;
+
+	pthread_mutex_lock(&j->lock);
+	index = jpath_find(j, path, strlen(path));
+	if (index && path_at(j, index)->newest) {
+		*state = state_at(j, path_at(j, index)->newest)->state;
+		found = true;
+	}
+	pthread_mutex_unlock(&j->lock);
+	return found;
+}

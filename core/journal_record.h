@@ -123,5 +123,8 @@ void journal_lose_track(struct journal *j);
 /* The last published state of a path, marked or not, with its stamp; false: nothing is stored with a known content. */
 bool journal_stored(struct journal *j, const char *path, struct state *state, struct stamp *stamp);
 
+/* The last published state of a path, whatever it is. false: there is none */
+bool journal_newest(struct journal *j, const char *path, struct state *state);
+
 /* A checker over all structures of the region, for tests. 0, or -EUCLEAN with a text. */
 int journal_check(struct journal *j, struct buf *error);

@@ -16,6 +16,8 @@ enum feature {
 	FEATURE_CLONE,	     /* a device descriptor for each thread */
 	FEATURE_STATX,
 	FEATURE_TMPFILE,
+	FEATURE_FANOTIFY,
+	FEATURE_FANOTIFY_TARGET, /* events name the object too, and both names of a rename: since 5.17 */
 	FEATURE_COUNT
 };
 

@@ -8,6 +8,7 @@
 #include "fs/ready.h"
 #include "fs/server.h"
 #include "fs/shared.h"
+#include "fs/sidedoor_mark.h"
 #include "fs/spawn.h"
 #include "fs/workers.h"
 #include <errno.h>
@@ -106,6 +107,7 @@ static void configure(struct worker_config *c, const struct options *o)
 	c->without = o->without;
 	c->takeover = !o->no_takeover;
 	c->allow_other = o->mount.allow_other;
+	c->sidedoor_off = o->no_sidedoor || o->sole_writer;
 	c->sole_writer = o->sole_writer;
 	c->read_only = o->mount.read_only;
 	c->foreground = o->foreground;
@@ -183,6 +185,7 @@ static int start(const struct options *o, struct buf *error)
 		return r;
 	die_prepare();
 	last_start();
+	sidedoor_prepare(c);
 	r = workers_start(memfd);
 	if (r < 0) {
 		buf_printf(error, "worker: %s", strerror(-r));

@@ -63,6 +63,11 @@ static int path_of(node_id id, struct buf *out)
 	return n->names ? path_of_name(n->names, out) : -ENOENT;
 }
 
+int table_path(const struct node *n, struct buf *out)
+{
+	return path_of_name(n->names, out);
+}
+
 int node_path(node_id id, struct buf *out)
 {
 	int r;

@@ -1,23 +1,89 @@
 #include "fs/notify.h"
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
-#include "fs/ops.h"
 #include "fs/lane.h"
+#include "fs/ops.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define NOTICES_MOST (1U << 20) /* that wait: then attributes time out instead */
+
+struct notice {
+	STAILQ_ENTRY(notice) link;
+	node_id node; /* or the directory that has the name */
+	enum { NOTICE_INODE, NOTICE_ENTRY, NOTICE_EXPIRE } kind;
+	char name[];
+};
+
 static struct fuse_session *session;
-static int wishes[2] = { -1, -1 }; /* a pipe of node ids */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t asked = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
+/* with lock: */
+static STAILQ_HEAD(, notice) waiting = STAILQ_HEAD_INITIALIZER(waiting);
+static uint64_t count_asked, count_done;
+
+static void ask(int kind, node_id node, const char *name)
+{
+	size_t size = name ? strlen(name) + 1 : 1;
+	struct notice *n = malloc(sizeof(*n) + size);
+
+	if (n) {
+		n->node = node;
+		n->kind = kind;
+		memcpy(n->name, name ? name : "", size);
+	}
+	pthread_mutex_lock(&lock);
+	if (n && count_asked - count_done < NOTICES_MOST) {
+		STAILQ_INSERT_TAIL(&waiting, n, link);
+		n = NULL;
+		count_asked++;
+		pthread_cond_signal(&asked);
+	} else {
+		log_warn("event=invalidation_lost node=%#lx", node);
+	}
+	pthread_mutex_unlock(&lock);
+	free(n);
+}
+
+static atomic_bool root_known;
+
+void notify_root_known(void)
+{
+	if (!atomic_load_explicit(&root_known, memory_order_relaxed))
+		root_known = true;
+}
 
 void notify_invalidate(node_id id)
 {
-	/* A full pipe means that as many are on their way already; attributes time out all the same. */
-	if (write(wishes[1], &id, sizeof(id)) < 0)
-		log_warn("event=invalidation_lost node=%#lx", id);
+	if (id != NODE_ROOT || root_known)
+		ask(NOTICE_INODE, id, NULL);
+}
+
+void notify_entry(node_id dir, const char *name)
+{
+	ask(NOTICE_ENTRY, dir, name);
+}
+
+void notify_expire(node_id dir, const char *name)
+{
+	ask(NOTICE_EXPIRE, dir, name);
+}
+
+void notify_flush(void)
+{
+	uint64_t want;
+
+	pthread_mutex_lock(&lock);
+	want = count_asked;
+	while (count_done < want)
+		pthread_cond_wait(&done, &lock);
+	pthread_mutex_unlock(&lock);
 }
 
 /* Sent past libfuse: in a request thread it would take this for the answer. */
@@ -33,25 +99,49 @@ void notify_attributes_old(node_id id)
 
 static void close_others(void)
 {
-	int device = shared->config.device_fds[0];
-	int low = device < wishes[0] ? device : wishes[0];
-	int high = device < wishes[0] ? wishes[0] : device;
+	unsigned device = (unsigned)shared->config.device_fds[0];
 
-	close_range(3, (unsigned)low - 1, 0);
-	close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	close_range((unsigned)high + 1, ~0U, 0);
+	close_range(3, device - 1, 0);
+	close_range(device + 1, ~0U, 0);
+}
+
+static struct notice *next(void)
+{
+	struct notice *n;
+
+	pthread_mutex_lock(&lock);
+	while (!(n = STAILQ_FIRST(&waiting)))
+		pthread_cond_wait(&asked, &lock);
+	STAILQ_REMOVE_HEAD(&waiting, link);
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+static void send(const struct notice *n)
+{
+	size_t len = strlen(n->name);
+
+	if (n->kind == NOTICE_INODE)
+		fuse_lowlevel_notify_inval_inode(session, n->node, 0, 0);
+	else if (n->kind == NOTICE_ENTRY || fuse_lowlevel_notify_expire_entry(session, n->node, n->name, len, FUSE_LL_EXPIRE_ONLY) == -ENOSYS)
+		fuse_lowlevel_notify_inval_entry(session, n->node, n->name, len);
 }
 
 static void *notify(void *arg)
 {
-	node_id id;
-
 	/* a table with nothing in it that somebody waits to see closed: the keeper's socket above all */
 	if (unshare(CLONE_FILES) == 0)
 		close_others();
 	lane_use_device(shared->config.device_fds[0]);
-	while (read(wishes[0], &id, sizeof(id)) == sizeof(id))
-		fuse_lowlevel_notify_inval_inode(session, id, 0, 0);
+	for (;;) {
+		AUTO_FREE struct notice *n = next();
+
+		send(n);
+		pthread_mutex_lock(&lock);
+		count_done++;
+		pthread_cond_broadcast(&done);
+		pthread_mutex_unlock(&lock);
+	}
 	return NULL;
 }
 
@@ -61,8 +151,6 @@ int notify_start(struct fuse_session *fuse)
 	int r;
 
 	session = fuse;
-	if (pipe2(wishes, O_CLOEXEC) || fcntl(wishes[1], F_SETFL, O_NONBLOCK))
-		return -errno;
 	r = -pthread_create(&thread, NULL, notify, NULL);
 	if (r == 0)
 		pthread_detach(thread);

@@ -128,3 +128,17 @@ void trace_leave_over(uint32_t mark, int64_t born_ns)
 		t->left_over = true;
 	pthread_mutex_unlock(&lock);
 }
+
+void trace_outside(uint32_t mark, int64_t born_ns, bool writing, bool closed)
+{
+	struct trace *t;
+
+	pthread_mutex_lock(&lock);
+	t = place(mark, born_ns);
+	if (t) {
+		t->rounds += !t->rounds;
+		t->replaced = true;
+		t->writing = writing || (t->writing && !closed);
+	}
+	pthread_mutex_unlock(&lock);
+}

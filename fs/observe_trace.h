@@ -14,6 +14,7 @@ struct trace {
 	bool replaced;	      /* not only appended to */
 	bool found;	      /* made by a walk below a moved directory, not by a request */
 	bool left_over;	      /* it had not settled when a batch had to end */
+	bool writing;	      /* behind the mount, and not closed since */
 };
 
 /* made: by this request, which took this tick */
@@ -21,4 +22,6 @@ void trace_note(uint32_t mark, int64_t born_ns, tick_t made, const struct observ
 struct trace trace_of(uint32_t mark, int64_t born_ns);
 void trace_compared(uint32_t mark, int64_t born_ns, tick_t last);
 void trace_found(uint32_t mark, int64_t born_ns, tick_t move);
+/* A change behind the mount; writing: its writer has it open still, closed: it has closed it */
+void trace_outside(uint32_t mark, int64_t born_ns, bool writing, bool closed);
 void trace_leave_over(uint32_t mark, int64_t born_ns);

@@ -4,6 +4,7 @@
 #include "fs/counts.h"
 #include "fs/feature.h"
 #include "fs/lower.h"
+#include "fs/notify.h"
 #include <errno.h>
 
 struct ops_options ops_options;
@@ -70,6 +71,8 @@ void reply_entry(fuse_req_t req, node_id dir, const char *name)
 /* Absent is an answer, and cached like others. */
 static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
+	if (dir == NODE_ROOT)
+		notify_root_known();
 	answer_entry(req, dir, name, true);
 }
 

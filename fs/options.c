@@ -34,6 +34,7 @@ static const struct key keys[] = {
 	{ "source", TEXT, AT(source), 0, 0 },
 	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
 	{ "no_takeover", FLAG_ON, AT(no_takeover), 0, 0 },
+	{ "no_sidedoor", FLAG_ON, AT(no_sidedoor), 0, 0 },
 	{ "without", FEATURES, AT(without), 0, 0 },
 	{ "replay", REPLAY, AT(replay), 0, 0 },
 	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },

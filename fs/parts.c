@@ -12,6 +12,7 @@
 #include "fs/replay.h"
 #include "fs/server.h"
 #include "fs/settle.h"
+#include "fs/sidedoor.h"
 #include "fs/slow.h"
 #include <errno.h>
 #include <linux/magic.h>
@@ -85,6 +86,8 @@ int parts_start_state(void)
 		r = journal_open(&journal, shared_journal(), JOURNAL_SIZE);
 	if (r == 0)
 		r = observe_start(journal, c->root_fd);
+	if (r == 0)
+		r = sidedoor_start();
 	return r;
 }
 
@@ -128,6 +131,7 @@ static void add_status(void *object)
 	count_requests(o);
 	json_object_set_new(o, "git", json_pack("{s:s}", "helper", ignore_helper()));
 	json_object_set_new(o, "replay", replay_status());
+	json_object_set_new(o, "sidedoor", sidedoor_status());
 	json_object_set_new(o, "oldest_request_ns", json_integer(slow_oldest_ns()));
 	json_object_set_new(o, "slow", slow_requests());
 }
@@ -161,6 +165,8 @@ int parts_start_serving(int control)
 		r = server_start(&server);
 	if (r == 0)
 		r = settle_start(&settle, on_batch, NULL);
+	if (r == 0)
+		r = sidedoor_serve();
 	return r;
 }
 
@@ -178,6 +184,7 @@ void parts_use_git(int fd)
 
 void parts_stop(void)
 {
+	sidedoor_stop();
 	replay_stop();
 	settle_stop();
 	server_stop();

@@ -1,5 +1,6 @@
 #include "fs/replay.h"
 #include "core/base/log.h"
+#include "fs/notify.h"
 #include "fs/replay_echo.h"
 #include "fs/replay_link.h"
 #include "fs/replay_watchers.h"
@@ -189,6 +190,7 @@ static void take_fresh(struct list *fresh)
 {
 	struct echo_item *item;
 
+	notify_flush(); /* who is woken reads at once, and is to read what is there now */
 	while ((item = list_take(fresh))) {
 		if (somebody_watches(item))
 			echo(item);

@@ -247,7 +247,7 @@ static int put_writer(struct buf *out, const struct writer *w)
 		r = buf_puts(out, ",\"job\":");
 	if (r == 0)
 		r = protocol_put_string(out, w->job, NULL);
-	return r < 0 ? r : buf_printf(out, ",\"appended\":%s}}", w->appended ? "true" : "false");
+	return r < 0 ? r : buf_printf(out, ",\"appended\":%s,\"outside\":%s}}", w->appended ? "true" : "false", w->outside ? "true" : "false");
 }
 
 static int put_change(struct buf *out, const struct change *c)

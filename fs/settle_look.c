@@ -4,6 +4,7 @@
 #include "core/base/proc.h"
 #include "fs/lower.h"
 #include "fs/observe_reach.h"
+#include "fs/observe_trace.h"
 #include "fs/settle_lock.h"
 #include "fs/settle_open.h"
 #include "fs/writer.h"
@@ -143,8 +144,10 @@ static void find_open(struct look *l, struct rule_batch *b, const struct mark *m
 		fd = reach(root_fd, buf_str(&path));
 		if (fd < 0 || lower_identify(fd, "", &is, &st) < 0)
 			continue;
-		b->marks[i].open = inodes_have(open, st.st_ino);
-		l->again |= b->marks[i].open;
+		if (!inodes_have(open, st.st_ino))
+			continue;
+		b->marks[i].open = true;
+		l->again = true;
 	}
 }
 
@@ -155,6 +158,8 @@ void look_around(struct look *l, struct rule_batch *b, const struct mark *marks,
 	struct inodes open = { 0 };
 
 	*l = (struct look){ .tool_count = 0 };
+	for (size_t i = 0; i < b->count; i++)
+		b->marks[i].open = trace_of(marks[i].index, marks[i].first_ns).writing; /* its close comes as an event */
 	for (size_t i = 0; i < n; i++)
 		look_at_process(l, b, &processes[i], dev, &open);
 	inodes_sort(&open);

@@ -149,7 +149,7 @@ static void ask_writer(struct telling *t)
 		struct stat st;
 		AUTO_FD fd = -1;
 
-		if (c->writer.pid || c->reason != CHANGE_REAL || c->after.kind != STATE_FILE)
+		if (c->writer.pid || c->writer.outside || c->reason != CHANGE_REAL || c->after.kind != STATE_FILE)
 			continue;
 		fd = reach(t->root_fd, c->path);
 		if (fd < 0 || lower_identify(fd, "", &is, &st) < 0)

@@ -30,6 +30,9 @@
 #define NAMES_SIZE (1UL << 29) /* for each of the three sizes of names */
 #define JOURNAL_SIZE (1UL << 30)
 
+/* How changes behind the mount are seen. */
+enum sidedoor_how { SIDEDOOR_NONE, SIDEDOOR_FANOTIFY };
+
 enum intent_state { INTENT_NONE, INTENT_BEGUN, INTENT_DONE };
 
 /*
@@ -81,6 +84,11 @@ struct worker_config {
 	uint8_t takeover; /* a successor goes on when a worker dies; else the mount ends */
 	int32_t keeper_pid;
 	char source[PATH_MAX], mountpoint[PATH_MAX], socket_path[PATH_MAX], log_path[PATH_MAX];
+	int32_t sidedoor; /* enum sidedoor_how; 0: names and attributes are believed for a second */
+	int32_t sidedoor_group, sidedoor_memory; /* descriptors */
+	uint8_t sidedoor_off;	  /* by an option */
+	uint8_t sidedoor_renames; /* the kernel tells both names of a rename in one event, and the object of each */
+	char sidedoor_why[64];	  /* NONE: for people */
 };
 
 struct shared {

@@ -32,6 +32,10 @@ static void exec_worker(int memfd, int control)
 	fcntl(shared->config.root_fd, F_SETFD, 0);
 	fcntl(shared->config.listener, F_SETFD, 0);
 	fcntl(memfd, F_SETFD, 0);
+	if (shared->config.sidedoor) {
+		fcntl(shared->config.sidedoor_group, F_SETFD, 0);
+		fcntl(shared->config.sidedoor_memory, F_SETFD, 0);
+	}
 	fcntl(control, F_SETFD, 0);
 	snprintf(memory_text, sizeof(memory_text), "%d", memfd);
 	snprintf(control_text, sizeof(control_text), "%d", control);

@@ -6,6 +6,7 @@
 #include "fs/files.h"
 #include "fs/keep.h"
 #include "fs/listing.h"
+#include "fs/sidedoor.h"
 #include <errno.h>
 #include <string.h>
 
@@ -52,6 +53,11 @@ struct node *table_node(node_id id)
 	struct node *n = index && index < slab_end(&nodes) ? table_at(index) : NULL;
 
 	return n && n->used && n->sequence == id >> 32 ? n : NULL;
+}
+
+uint32_t table_next(uint32_t after)
+{
+	return slab_next(&nodes, after);
 }
 
 size_t table_count(void)
@@ -337,6 +343,7 @@ void table_collect(struct node *n)
 {
 	if (table_index(n) == NODE_ROOT || n->lookups || n->children || table_local(table_index(n))->pins)
 		return;
+	sidedoor_forget(n);
 	while (n->names) {
 		uint32_t r = n->names;
 

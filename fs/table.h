@@ -58,6 +58,10 @@ uint32_t table_index(const struct node *n);
 struct local *table_local(uint32_t index);
 struct name *table_name(uint32_t reference);
 size_t table_count(void);
+/* the index of the next node after this one (0: the first), 0 when there is none */
+uint32_t table_next(uint32_t after);
+/* with a name: its path, as node_path() */
+int table_path(const struct node *n, struct buf *out);
 
 struct node *table_by_identity(const struct identity *is);
 /* NULL: no room. Without a name and without lookups. */

@@ -1,0 +1,220 @@
+#include "fs/sidedoor.h"
+#include "core/base/log.h"
+#include "fs/crash.h"
+#include "fs/lower.h"
+#include "fs/notify.h"
+#include "fs/observe.h"
+#include "fs/sidedoor_adopt.h"
+#include "fs/sidedoor_care.h"
+#include "fs/sidedoor_handle.h"
+#include "fs/sidedoor_mark.h"
+#include "fs/sidedoor_parts.h"
+#include "fs/sidedoor_ring.h"
+#include "fs/sidedoor_watch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define EVENTS_AT_ONCE 256
+#define FULL_S 1 /* so long nothing is marked after there was no room for one */
+
+static pthread_mutex_t marks = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int64_t full_until_s;
+static _Atomic uint64_t refused;
+static pthread_t handler;
+static bool on, serving;
+
+void marks_lock(void)
+{
+	pthread_mutex_lock(&marks);
+}
+
+void marks_unlock(void)
+{
+	pthread_mutex_unlock(&marks);
+}
+
+/* ---- what is watched ---- */
+
+static int64_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec;
+}
+
+static void note_refusal(int r)
+{
+	refused++;
+	if (r != -ENOSPC)
+		return;
+	if (!atomic_exchange(&full_until_s, now_s() + FULL_S))
+		log_warn("event=sidedoor_full marks=%zu hint=\"raise fs.fanotify.max_user_marks; other directories are looked at anew each second\"",
+			 watch_count());
+}
+
+/* First the entry: an event that comes at once finds it. */
+static int watch(node_id id, int fd, bool is_dir)
+{
+	tick_t since = journal_tick(observe_journal()) + 1; /* 0: not known */
+	struct hash key;
+	int r = mark_key(fd, &key);
+
+	marks_lock();
+	if (r == 0)
+		r = watch_add(id, &key, since);
+	if (r == 0) {
+		r = mark_make(fd, is_dir);
+		if (r < 0)
+			watch_drop(id);
+	}
+	marks_unlock();
+	if (r < 0)
+		note_refusal(r);
+	return r;
+}
+
+static bool is_node(node_id id, const struct identity *is)
+{
+	struct node *n;
+	bool same;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	same = n && identity_equal(&n->is, is);
+	pthread_mutex_unlock(&table_lock);
+	return same;
+}
+
+void sidedoor_found(node_id id, int dirfd, const char *name, struct stat *st)
+{
+	struct identity is;
+	struct stat now;
+	AUTO_FD fd = -1;
+
+	if (!on || !(S_ISDIR(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink > 1)) || watch_has(id))
+		return;
+	if (full_until_s > now_s())
+		return;
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || lower_identify(fd, "", &is, &now) < 0 || !is_node(id, &is))
+		return; /* it has just been replaced, and its directory's mark tells */
+	if (watch(id, fd, S_ISDIR(st->st_mode)) == 0 && lower_identify(fd, "", &is, &now) == 0)
+		*st = now;
+}
+
+void sidedoor_forget(struct node *n)
+{
+	AUTO_BUF path = { 0 };
+	struct hash key;
+
+	if (!on || !watch_key(table_id(n), &key))
+		return;
+	watch_drop(table_id(n));
+	if (n->names && table_path(n, &path) == 0)
+		care_unmark(buf_take(&path), &key);
+}
+
+/* ---- the handling thread ---- */
+
+static uint64_t handle_some(struct batch_of_events *b, uint64_t at)
+{
+	char bytes[EVENT_MOST] __attribute__((aligned(8)));
+	bool doubtful;
+	size_t len;
+
+	for (int i = 0; i < EVENTS_AT_ONCE && ring_next(&at, bytes, &len, &doubtful); i++) {
+		struct event e;
+
+		if (event_parse(bytes, len, &e) == 0)
+			handle_event(b, &e, doubtful);
+		else
+			log_error("event=sidedoor_event_unknown bytes=%zu", len);
+	}
+	return at;
+}
+
+/* The kernel before the journal: whoever is told finds what is there now. */
+static void *handle_all(void *arg)
+{
+	uint64_t at = ring_begin();
+
+	crash_thread();
+	prctl(PR_SET_NAME, "sidedoor");
+	while (ring_wait(at)) {
+		struct batch_of_events b = { .count = 0 };
+		uint32_t lost = ring_lost();
+
+		if (lost)
+			handle_doubt(&b);
+		at = handle_some(&b, at);
+		notify_flush();
+		batch_tell(&b);
+		ring_handled(at);
+		if (lost)
+			ring_found(lost);
+	}
+	return NULL;
+}
+
+/* ---- begin and end ---- */
+
+int sidedoor_start(void)
+{
+	const struct worker_config *c = &shared->config;
+	bool fresh;
+	int r;
+
+	if (!c->sidedoor)
+		return 0;
+	fcntl(c->sidedoor_group, F_SETFD, FD_CLOEXEC);
+	r = sidedoor_memory_map(c->sidedoor_memory, &fresh);
+	if (r == 0)
+		r = watch_open();
+	if (r < 0)
+		return r;
+	adopt_again();
+	r = care_start();
+	if (r == 0)
+		r = ring_start();
+	if (r < 0)
+		return r;
+	on = true;
+	if (!watch_has(NODE_ROOT))
+		watch(NODE_ROOT, c->root_fd, true);
+	return 0;
+}
+
+int sidedoor_serve(void)
+{
+	int r = on ? -pthread_create(&handler, NULL, handle_all, NULL) : 0;
+
+	serving = on && r == 0;
+	return r;
+}
+
+void sidedoor_stop(void)
+{
+	if (!serving)
+		return;
+	ring_stop();
+	/* not waited for: it may wait for the kernel, which is gone */
+	pthread_detach(handler);
+}
+
+/* ---- status ---- */
+
+json_t *sidedoor_status(void)
+{
+	struct ring_stats s = ring_stats();
+
+	if (!on)
+		return json_pack("{s:s,s:s}", "how", "timeout", "why", shared->config.sidedoor_why);
+	return json_pack("{s:s,s:I,s:b,s:I,s:I,s:I,s:I}", "how", "fanotify", "marks", (json_int_t)watch_count(), "full",
+			 full_until_s > now_s(), "refused", (json_int_t)refused, "own", (json_int_t)s.own, "outside",
+			 (json_int_t)s.foreign, "overflows", (json_int_t)s.overflows);
+}

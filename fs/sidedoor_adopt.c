@@ -1,0 +1,134 @@
+#include "fs/sidedoor_adopt.h"
+#include "core/base/log.h"
+#include "core/journal_record.h"
+#include "fs/lower.h"
+#include "fs/sidedoor_watch.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define NAMES_MOST 20000 /* of one that came; beyond that everything counts as changed, and what is deeper is not watched */
+
+struct todo {
+	node_id *dirs;
+	size_t count, room, names;
+};
+
+static void pin(node_id id, int by)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n) {
+		table_local(table_index(n))->pins += (unsigned)by;
+		table_collect(n);
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static int push(struct todo *t, node_id dir)
+{
+	size_t room = t->room ? t->room * 2 : 16;
+	node_id *more;
+
+	if (t->count == t->room) {
+		more = reallocarray(t->dirs, room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		t->dirs = more;
+		t->room = room;
+	}
+	t->dirs[t->count++] = dir;
+	return 0;
+}
+
+/* Its node, watched, and kept until it is gone; 0: it could not be had. */
+static node_id take(node_id dir, const char *name)
+{
+	struct stat st;
+	node_id id = 0;
+
+	if (lower_look_up(dir, name, 0, &id, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	if (watch_adopt(id))
+		pin(id, 1);
+	return watch_has(id) ? id : 0;
+}
+
+static void enter(struct batch_of_events *b, struct todo *t, node_id dir, const struct dirent *e, pid_t pid)
+{
+	AUTO_BUF path = { 0 };
+	struct outside o = { .touch = TOUCH_NAME | TOUCH_CONTENT, .made = true, .pid = pid };
+	node_id below;
+
+	if (node_child_path(dir, e->d_name, &path) < 0)
+		return;
+	o.path = buf_take(&path);
+	batch_outside(b, &o);
+	t->names++;
+	if (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)
+		return;
+	below = take(dir, e->d_name);
+	if (below && push(t, below) < 0)
+		b->everything = true;
+}
+
+static void list(struct batch_of_events *b, struct todo *t, node_id dir, pid_t pid)
+{
+	int fd = node_open(dir, O_RDONLY | O_DIRECTORY);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while (t->names < NAMES_MOST && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			enter(b, t, dir, e, pid);
+	}
+	closedir(d);
+}
+
+void adopt(struct batch_of_events *b, node_id dir, const char *name, pid_t pid)
+{
+	struct todo t = { .count = 0 };
+	node_id id = take(dir, name);
+
+	if (id && push(&t, id) < 0)
+		b->everything = true;
+	for (size_t i = 0; i < t.count && t.names < NAMES_MOST; i++)
+		list(b, &t, t.dirs[i], pid);
+	if (t.names >= NAMES_MOST) {
+		log_info("event=sidedoor_large directory=\"%s\" names=%zu", name, t.names);
+		b->everything = true;
+	}
+	free(t.dirs);
+}
+
+void adopt_drop(node_id dir)
+{
+	if (!watch_is_adopted(dir))
+		return;
+	watch_drop(dir);
+	pin(dir, -1);
+}
+
+static void pin_again(node_id id)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n)
+		table_local(table_index(n))->pins++;
+	pthread_mutex_unlock(&table_lock);
+}
+
+void adopt_again(void)
+{
+	watch_each_adopted(pin_again);
+}

@@ -1,0 +1,154 @@
+#include "fs/sidedoor_care.h"
+#include "core/base/log.h"
+#include "core/base/mountinfo.h"
+#include "core/base/path.h"
+#include "fs/crash.h"
+#include "fs/dirs.h"
+#include "fs/observe_reach.h"
+#include "fs/shared.h"
+#include "fs/sidedoor_mark.h"
+#include "fs/sidedoor_parts.h"
+#include "fs/sidedoor_ring.h"
+#include "fs/sidedoor_watch.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/queue.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define WAITING_MOST 100000
+
+struct unmark {
+	STAILQ_ENTRY(unmark) link;
+	struct hash key;
+	char *path;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static STAILQ_HEAD(, unmark) waiting = STAILQ_HEAD_INITIALIZER(waiting); /* with lock */
+static size_t count;
+static int event = -1, mounts = -1;
+
+/* ---- marks that are not wanted any more ---- */
+
+void care_unmark(char *path, const struct hash *key)
+{
+	struct unmark *u = malloc(sizeof(*u));
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&lock);
+	if (u && count < WAITING_MOST) {
+		*u = (struct unmark){ .key = *key, .path = path };
+		STAILQ_INSERT_TAIL(&waiting, u, link);
+		count++;
+		u = NULL;
+		path = NULL;
+	}
+	pthread_mutex_unlock(&lock);
+	free(u);
+	free(path);
+	if (write(event, &one, sizeof(one)) < 0)
+		log_debug("event=wake_failed what=care");
+}
+
+static struct unmark *take(void)
+{
+	struct unmark *u;
+
+	pthread_mutex_lock(&lock);
+	u = STAILQ_FIRST(&waiting);
+	if (u) {
+		STAILQ_REMOVE_HEAD(&waiting, link);
+		count--;
+	}
+	pthread_mutex_unlock(&lock);
+	return u;
+}
+
+/* Unless it has been looked up again meanwhile, or something else is there. */
+static void unmark(const struct unmark *u)
+{
+	AUTO_FD fd = reach(dirs_root(), u->path);
+	struct hash key;
+
+	if (fd < 0)
+		return;
+	marks_lock();
+	if (!watch_find(&u->key, NULL) && mark_key(fd, &key) == 0 && hash_equal(&key, &u->key))
+		mark_remove(fd);
+	marks_unlock();
+}
+
+static void unmark_all(void)
+{
+	struct unmark *u;
+
+	while ((u = take())) {
+		unmark(u);
+		free(u->path);
+		free(u);
+	}
+}
+
+/* ---- mounts ---- */
+
+static int add_mount(const struct mountinfo_entry *e, void *arg)
+{
+	if (path_is_below(e->mountpoint, shared->config.source) && e->dev != makedev(0, shared->config.device_minor))
+		return buf_printf(arg, "%d %s\n", e->id, e->mountpoint);
+	return 0;
+}
+
+static bool mounts_changed(struct buf *before)
+{
+	struct buf now = { 0 };
+	bool changed;
+
+	if (mountinfo_each(add_mount, &now) < 0) {
+		buf_done(&now);
+		return true;
+	}
+	changed = now.len != before->len || (now.len && memcmp(now.data, before->data, now.len) != 0);
+	buf_done(before);
+	*before = now;
+	return changed;
+}
+
+static void *care(void *arg)
+{
+	struct buf before = { 0 };
+	struct pollfd p[] = { { event, POLLIN, 0 }, { mounts, POLLPRI, 0 } };
+	uint64_t n;
+
+	crash_thread();
+	prctl(PR_SET_NAME, "sidedoor-care");
+	mounts_changed(&before);
+	while (poll(p, 2, -1) > 0 || errno == EINTR) {
+		if (p[0].revents && read(event, &n, sizeof(n)) > 0)
+			unmark_all();
+		if (p[1].revents && mounts_changed(&before))
+			ring_doubt("mounts_changed");
+	}
+	buf_done(&before);
+	return NULL;
+}
+
+int care_start(void)
+{
+	pthread_t thread;
+	int r;
+
+	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (event < 0 || mounts < 0)
+		return -errno;
+	r = -pthread_create(&thread, NULL, care, NULL);
+	if (r == 0)
+		pthread_detach(thread);
+	return r;
+}

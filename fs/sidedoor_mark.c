@@ -1,0 +1,173 @@
+#include "fs/sidedoor_mark.h"
+#include "core/base/log.h"
+#include "fs/feature.h"
+#include "fs/lower.h"
+#include "fs/sidedoor_event.h"
+#include "fs/sidedoor_memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200 /* since 6.5: a handle that tells apart and need not be opened again */
+#endif
+
+#define OF_FILE (FAN_MODIFY | FAN_ATTRIB | FAN_CLOSE_WRITE)
+#define OF_DIR (OF_FILE | FAN_CREATE | FAN_DELETE | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR | FAN_EVENT_ON_CHILD)
+
+/* <linux/magic.h> lacks some of them, or has them only where the kernel was built so. */
+#define MAGIC_CIFS 0xff534d42
+#define MAGIC_SMB2 0xfe534d42
+#define MAGIC_NFS 0x6969
+#define MAGIC_9P 0x01021997
+#define MAGIC_CEPH 0x00c36400
+#define MAGIC_AFS 0x5346414f
+
+/* Another host changes it: a mark succeeds there and proves nothing. */
+static const char *network(long type)
+{
+	static const struct {
+		unsigned magic;
+		const char *name;
+	} known[] = {
+		{ FUSE_SUPER_MAGIC, "fuse" }, { MAGIC_CIFS, "cifs" }, { MAGIC_SMB2, "cifs" }, { MAGIC_NFS, "nfs" },
+		{ MAGIC_9P, "9p" }, { MAGIC_CEPH, "ceph" }, { MAGIC_AFS, "afs" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if ((unsigned)type == known[i].magic)
+			return known[i].name;
+	}
+	return NULL;
+}
+
+/* ---- the keeper ---- */
+
+static int make_group(struct worker_config *c)
+{
+	unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME | FAN_REPORT_FID;
+	unsigned more = FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS; /* root's; a user has 16,384 events, and a budget of marks */
+	int fd = -1;
+
+	if (feature_wanted(FEATURE_FANOTIFY_TARGET)) {
+		fd = fanotify_init(flags | FAN_REPORT_TARGET_FID | more, 0);
+		if (fd < 0)
+			fd = fanotify_init(flags | FAN_REPORT_TARGET_FID, 0);
+		c->sidedoor_renames = fd >= 0;
+	}
+	if (fd < 0)
+		fd = fanotify_init(flags | more, 0);
+	if (fd < 0)
+		fd = fanotify_init(flags, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static void refuse(struct worker_config *c, const char *why)
+{
+	c->sidedoor = SIDEDOOR_NONE;
+	snprintf(c->sidedoor_why, sizeof(c->sidedoor_why), "%s", why);
+	log_info("event=sidedoor how=timeout why=\"%s\"", why);
+}
+
+void sidedoor_prepare(struct worker_config *c)
+{
+	struct statfs fs;
+	char why[64];
+	int group, memory;
+
+	if (c->sidedoor_off || !feature_wanted(FEATURE_FANOTIFY)) {
+		refuse(c, "switched off");
+		return;
+	}
+	if (fstatfs(c->root_fd, &fs) == 0 && network(fs.f_type)) {
+		snprintf(why, sizeof(why), "a network file system: %s", network(fs.f_type));
+		refuse(c, why);
+		return;
+	}
+	group = make_group(c);
+	if (group < 0) {
+		snprintf(why, sizeof(why), "fanotify: %s", strerror(-group));
+		refuse(c, why);
+		return;
+	}
+	memory = sidedoor_memory_create();
+	if (memory < 0) {
+		close(group);
+		refuse(c, "no memory");
+		return;
+	}
+	c->sidedoor_group = group;
+	c->sidedoor_memory = memory;
+	c->sidedoor = SIDEDOOR_FANOTIFY;
+}
+
+/* ---- keys ---- */
+
+struct handle {
+	char fsid[8];
+	struct file_handle head;
+	unsigned char bytes[MAX_HANDLE_SZ];
+};
+
+static int handle_of(int fd, struct handle *h)
+{
+	static atomic_bool older; /* the kernel knows no AT_HANDLE_FID */
+	int mount, flags = atomic_load(&older) ? 0 : AT_HANDLE_FID;
+
+	for (;;) {
+		h->head.handle_bytes = MAX_HANDLE_SZ;
+		if (name_to_handle_at(fd, "", &h->head, &mount, AT_EMPTY_PATH | flags) == 0)
+			return 0;
+		if (errno != EINVAL || !flags)
+			return -errno;
+		atomic_store(&older, true);
+		flags = 0;
+	}
+}
+
+int mark_key(int fd, struct hash *key)
+{
+	struct handle h;
+	struct statfs fs;
+	int r;
+
+	if (fstatfs(fd, &fs))
+		return -errno;
+	r = handle_of(fd, &h);
+	if (r < 0)
+		return r;
+	memcpy(h.fsid, &fs.f_fsid, sizeof(h.fsid));
+	*key = event_key(h.fsid, sizeof(h.fsid) + sizeof(h.head) + h.head.handle_bytes);
+	return network(fs.f_type) ? -EOPNOTSUPP : 0;
+}
+
+/* ---- marks ---- */
+
+static uint64_t mask_of(bool is_dir)
+{
+	if (!is_dir)
+		return OF_FILE;
+	return OF_DIR | (shared->config.sidedoor_renames ? FAN_RENAME : FAN_MOVED_FROM | FAN_MOVED_TO);
+}
+
+static int change(unsigned how, int fd, uint64_t mask)
+{
+	char path[FD_PATH_SIZE];
+
+	return fanotify_mark(shared->config.sidedoor_group, how | FAN_MARK_INODE, mask, AT_FDCWD, fd_path(fd, path)) ? -errno : 0;
+}
+
+int mark_make(int fd, bool is_dir)
+{
+	return change(FAN_MARK_ADD, fd, mask_of(is_dir));
+}
+
+void mark_remove(int fd)
+{
+	/* what is not marked as a directory has a part of its mask: the rest is not there, and does no harm */
+	change(FAN_MARK_REMOVE, fd, mask_of(true));
+}

@@ -1,0 +1,21 @@
+/*
+ * The group of marks on the lower by which the kernel tells of changes there. Made by the keeper, so that
+ * it outlives its workers. Any thread.
+ */
+#pragma once
+#include "core/base/buf.h"
+#include "core/hash.h"
+#include "fs/node.h"
+#include "fs/shared.h"
+
+/*
+ * Keeper: makes the group and its memory, where the lower can be watched, and says in the configuration how,
+ * or why not.
+ */
+void sidedoor_prepare(struct worker_config *c);
+
+/* The key of the object at fd (O_PATH will do). 0 or -errno */
+int mark_key(int fd, struct hash *key);
+/* -ENOSPC: as many as there may be; -EACCES: not ours to read; -EOPNOTSUPP: of a file system whose changes nobody tells */
+int mark_make(int fd, bool is_dir);
+void mark_remove(int fd);
