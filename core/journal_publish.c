@@ -290,3 +290,18 @@ bool journal_newest(struct journal *j, const char *path, struct state *state)
 	pthread_mutex_unlock(&j->lock);
 	return found;
 }
+
+void journal_doubt(struct journal *j, const char *path)
+{
+	uint32_t index;
+
+	pthread_mutex_lock(&j->lock);
+	index = jpath_find(j, path, strlen(path));
+	if (index && path_at(j, index)->newest) {
+		struct state_item *s = state_at(j, path_at(j, index)->newest);
+
+		PUBLISH(s->last, journal_next_tick(j));
+		jorder_add(j, index);
+	}
+	pthread_mutex_unlock(&j->lock);
+}

@@ -123,6 +123,11 @@ void journal_lose_track(struct journal *j);
 /* The last published state of a path, marked or not, with its stamp; false: nothing is stored with a known content. */
 bool journal_stored(struct journal *j, const char *path, struct state *state, struct stamp *stamp);
 
+/*
+ * The last published state of a path has been compared, perhaps, after the change that is being told now, of which
+ * nobody had said that it begins. Clocks from before that comparison are told of it: the state is certain from now on only.
+ */
+void journal_doubt(struct journal *j, const char *path);
 /* The last published state of a path, whatever it is. false: there is none */
 bool journal_newest(struct journal *j, const char *path, struct state *state);
 

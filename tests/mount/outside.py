@@ -22,7 +22,7 @@ def told(m, clock, names):
 def caught_up(m, below=""):
     """Everything that has been changed behind the mount up to now has been told, and has settled."""
     clock = m.clock()
-    write(m.src / (below + "caught-up"), b"")
+    write(m.src / (below + "caught-up"), clock.encode())
     told(m, clock, [below + "caught-up"])
     m.settle()
 

@@ -1,15 +1,22 @@
 """Changes made behind the mount are seen in it at once, and told."""
 
+import contextlib
+import errno
 import os
+import random
 import signal
 import subprocess
+import threading
+import time
 
 import pytest
 
+from tests.lib.inotify import Inotify
 from tests.lib.users import run_as
 from tests.lib.wait import wait_gone, wait_until
 from tests.mount import outside
 from tests.mount.test_lowers import lower
+from tests.mount.test_random import SECONDS, SEED
 from tests.mount.test_takeover import alive
 
 
@@ -171,3 +178,128 @@ def test_kills(mount):
         os.stat(m.path)
     wait_until(lambda: set(m.since(clock)) == {f"{n}{i}" for n in "ab" for i in range(10)})
     os.unlink(m.path / "a0")
+
+
+def test_a_watcher_inside_wakes_up(mount):
+    m = mount()
+    watched(m)
+    (m.path / "d").mkdir()
+    with Inotify() as inotify:
+        inotify.add(m.path / "d", "d")
+        outside.write(m.src / "d/f", b"1")
+        inotify.until(lambda e: e[1:3] == ("CREATE", "f"))
+        outside.write(m.src / "d/f", b"2")
+        inotify.until(lambda e: e[1:3] == ("MODIFY", "f"))
+        assert outside.read(m.path / "d/f") == b"2"
+        os.rename(m.src / "d/f", m.src / "d/g")
+        inotify.until(lambda e: e[1:3] == ("MOVED_TO", "g"))
+
+
+@pytest.mark.stress
+@pytest.mark.time_limit(int(SECONDS) + 120)
+def test_races(mount, capsys):
+    """What has been told can be read, and the same file is changed on both sides."""
+    m = mount()
+    watched(m)
+    rng = random.Random(SEED)
+    names = [f"f{i}" for i in range(8)]
+    for name in names:
+        outside.write(m.src / name, b"0" * 8)
+    outside.look(m.path)
+    outside.caught_up(m)
+    stop = threading.Event()
+
+    def read_on():
+        while not stop.is_set():
+            for name in names:
+                try:
+                    outside.read(m.path / name)
+                except OSError as e:  # removed, or removed while it was open
+                    assert e.errno in (errno.ENOENT, errno.ESTALE)
+
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    until = time.monotonic() + float(SECONDS)
+    n, stale = 1, 0
+    try:
+        while time.monotonic() < until:
+            name, data = rng.choice(names), b"%08d" % n
+            clock = m.clock()
+            race(rng.choice(RACES), m, name, data, rng)
+            outside.told(m, clock, [name])
+            outside.caught_up(m)  # one change is several events
+            stale += outside.read(m.path / name) != outside.read(m.src / name)
+            n += 1
+    finally:
+        stop.set()
+        reader.join()
+    with capsys.disabled():
+        print(f"[seed {SEED}, {n} races]", end=" ")
+    assert stale == 0 and n > 1
+
+
+RACES = ["write", "replace", "remove", "both"]
+
+
+def race(kind, m, name, data, rng):
+    if kind == "write":
+        outside.write(m.src / name, data)
+    elif kind == "replace":
+        outside.write(m.src / "t", data)
+        os.rename(m.src / "t", m.src / name)
+    elif kind == "remove":
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(m.src / name)
+        outside.write(m.src / name, data)
+    else:
+        inside = threading.Thread(target=outside.write, args=(m.path / name, data))
+        inside.start()
+        outside.write(m.src / name, data[::-1])
+        inside.join()
+
+
+def test_appends_from_both_sides_are_told(mount):
+    m = mount()
+    watched(m)
+    outside.write(m.src / "log", b"")
+    outside.look(m.path)
+
+    def lines(path, mark):
+        for i in range(200):
+            with open(path, "ab") as f:
+                f.write(b"%s%03d\n" % (mark, i))
+
+    inside = threading.Thread(target=lines, args=(m.path / "log", b"i"))
+    inside.start()
+    lines(m.src / "log", b"o")
+    inside.join()
+    outside.caught_up(m)
+    below = outside.read(m.src / "log")
+    assert outside.read(m.path / "log") == below
+    assert sorted(below.split()) == sorted(b"%s%03d" % (x, i) for x in (b"i", b"o") for i in range(200))
+
+
+@pytest.mark.long
+@pytest.mark.time_limit(200)
+def test_overflow(mount, other, tree):
+    """An ordinary user's queue holds 16,384 events: what is lost is found again."""
+    os.chown(tree.dir, other.uid, other.gid)
+    m = mount(user=other)
+    watched(m)
+    (m.src / "d").mkdir()
+    os.chown(m.src / "d", other.uid, other.gid)
+
+    def storm():
+        outside.write(m.src / "d/f", b"old")
+        outside.look(m.path)
+        outside.caught_up(m, "d/")
+        worker = m.worker_pid()
+        os.kill(worker, signal.SIGSTOP)
+        for i in range(20000):
+            outside.write(m.src / f"d/n{i}", b"")
+        outside.write(m.src / "d/f", b"new")
+        os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: m.status()["sidedoor"]["overflows"], timeout=60)
+        wait_until(lambda: outside.read(m.path / "d/f") == b"new")
+
+    run_as(other, storm)

@@ -693,3 +693,13 @@ def test_the_old_generation_serves_until_it_is_killed_when_it_ignores_term(super
         s.ready()
         for _ in range(20):
             assert get(port) == (200, text)
+
+
+def test_a_change_behind_the_mount_reloads(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port)).ready()
+    if s.m.status()["sidedoor"]["how"] != "fanotify":
+        pytest.skip("not watched here")
+    (s.m.src / "text").write_text("two")
+    wait_until(lambda: get(port) == (200, "two"))
+    assert [c["name"] for c in s.reloads("web")[0]["cause"]] == ["text"]

@@ -281,6 +281,25 @@ static void test_stored(void **unused)
 	assert_false(journal_stored(J, "a", &state, &found));
 }
 
+/* What others have changed is heard of late: by then it has been compared, as if it had been so since the last request. */
+static void test_compared_before_it_was_heard_of(void **unused)
+{
+	uint32_t mark = begin("a", 'A');
+
+	end(mark); /* 2; a client takes this clock and sees B, then somebody makes it C */
+	assert_int_equal(publish(mark, 'A', 'C'), 0);
+	assert_string_equal(since(2), "");
+	mark = begin("a", 'C'); /* 3 */
+	journal_doubt(J, "a");	/* 4 */
+	assert_string_equal(since(2), "a:?C");
+	end(mark); /* 5 */
+	assert_int_equal(publish(mark, 'C', 'C'), 0);
+	assert_string_equal(since(0), "a:AC");
+	assert_string_equal(since(2), "a:?C");
+	assert_string_equal(since(5), "");
+	journal_doubt(J, "never heard of");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +315,7 @@ int main(void)
 		JOURNAL_TEST(test_copies_of_marks),
 		JOURNAL_TEST(test_writer_of_a_change),
 		JOURNAL_TEST(test_stored),
+		JOURNAL_TEST(test_compared_before_it_was_heard_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
