@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PLACES 8192 /* paths share them */
+#define PLACES 8192	       /* paths share them */
 #define RECENT_NS 5000000000LL /* longer than an event is on its way */
 
 static _Atomic int64_t noted_ns[PLACES];

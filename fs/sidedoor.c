@@ -53,8 +53,9 @@ static void note_refusal(int r)
 	if (r != -ENOSPC)
 		return;
 	if (!atomic_exchange(&full_until_s, now_s() + FULL_S))
-		log_warn("event=sidedoor_full marks=%zu hint=\"raise fs.fanotify.max_user_marks; other directories are looked at anew each second\"",
-			 watch_count());
+		log_warn(
+			"event=sidedoor_full marks=%zu hint=\"raise fs.fanotify.max_user_marks; other directories are looked at anew each second\"",
+			watch_count());
 }
 
 /* First the entry: an event that comes at once finds it. */

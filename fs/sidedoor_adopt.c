@@ -8,7 +8,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define NAMES_MOST 20000 /* of one that came; beyond that everything counts as changed, and what is deeper is not watched */
+#define NAMES_MOST \
+	20000 /* of one that came; beyond that everything counts as changed, and what is deeper is not watched */
 
 struct todo {
 	node_id *dirs;

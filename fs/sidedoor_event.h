@@ -29,7 +29,7 @@ struct event_place {
 
 struct event {
 	uint64_t mask;
-	pid_t pid; /* 0: of another user's process, and we are an ordinary one */
+	pid_t pid;		   /* 0: of another user's process, and we are an ordinary one */
 	struct event_place at, to; /* to: only of a rename: where it is now. One of both may be unknown */
 	struct event_place object; /* itself, where it is told */
 };

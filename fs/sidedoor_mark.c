@@ -35,7 +35,7 @@ static const char *network(long type)
 		const char *name;
 	} known[] = {
 		{ FUSE_SUPER_MAGIC, "fuse" }, { MAGIC_CIFS, "cifs" }, { MAGIC_SMB2, "cifs" }, { MAGIC_NFS, "nfs" },
-		{ MAGIC_9P, "9p" }, { MAGIC_CEPH, "ceph" }, { MAGIC_AFS, "afs" },
+		{ MAGIC_9P, "9p" },	      { MAGIC_CEPH, "ceph" }, { MAGIC_AFS, "afs" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -50,7 +50,8 @@ static const char *network(long type)
 static int make_group(struct worker_config *c)
 {
 	unsigned flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME | FAN_REPORT_FID;
-	unsigned more = FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS; /* root's; a user has 16,384 events, and a budget of marks */
+	unsigned more =
+		FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS; /* root's; a user has 16,384 events, and a budget of marks */
 	int fd = -1;
 
 	if (feature_wanted(FEATURE_FANOTIFY_TARGET)) {
@@ -158,7 +159,9 @@ static int change(unsigned how, int fd, uint64_t mask)
 {
 	char path[FD_PATH_SIZE];
 
-	return fanotify_mark(shared->config.sidedoor_group, how | FAN_MARK_INODE, mask, AT_FDCWD, fd_path(fd, path)) ? -errno : 0;
+	return fanotify_mark(shared->config.sidedoor_group, how | FAN_MARK_INODE, mask, AT_FDCWD, fd_path(fd, path))
+		       ? -errno
+		       : 0;
 }
 
 int mark_make(int fd, bool is_dir)

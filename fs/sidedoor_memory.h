@@ -17,10 +17,10 @@
 
 /* One object with a mark of its own. Events name it by its file handle, of which this is the hash. */
 struct watch {
-	uint32_t used; /* stored last */
+	uint32_t used;		  /* stored last */
 	uint32_t index, sequence; /* of its node */
-	uint32_t adopted; /* watched for the journal's sake: the kernel may know nothing of it */
-	tick_t since; /* the first tick of the journal after it was marked */
+	uint32_t adopted;	  /* watched for the journal's sake: the kernel may know nothing of it */
+	tick_t since;		  /* the first tick of the journal after it was marked */
 	struct hash key;
 };
 
@@ -31,7 +31,7 @@ struct sidedoor_memory {
 	int32_t readers[SIDEDOOR_READERS];
 	_Atomic uint32_t lost; /* events were: everything is doubtful until it has been compared */
 	/* Nobody is asked how many bytes a read gave: the buffer is zero before it, and events end where zeros begin. */
-	_Atomic uint32_t handled; /* what the buffer holds is in the ring, it is being zeroed */
+	_Atomic uint32_t handled;    /* what the buffer holds is in the ring, it is being zeroed */
 	_Atomic uint64_t head, tail; /* of the ring: bytes ever written, bytes handled */
 	_Alignas(4096) char buffer[SIDEDOOR_READ];
 	_Alignas(4096) char ring[SIDEDOOR_RING];

@@ -12,7 +12,7 @@
 
 #define ALIGN(n) (((n) + 7) & ~(size_t)7)
 
-struct entry { /* in the ring, aligned to 8 bytes; it never wraps */
+struct entry {	      /* in the ring, aligned to 8 bytes; it never wraps */
 	uint32_t len; /* of the event behind it; 0: go on at the begin */
 	uint32_t doubtful;
 };

@@ -8,7 +8,7 @@
 #include "fs/node.h"
 
 struct outside {
-	char *path; /* owned */
+	char *path;	/* owned */
 	unsigned touch; /* enum touch */
 	bool made;	/* it was not there before */
 	bool was_dir;	/* it was a directory before */

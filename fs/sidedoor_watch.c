@@ -73,7 +73,8 @@ static int chain(uint32_t w)
 int watch_open(void)
 {
 	size_t size = 1024;
-	int r = slab_open(&slab, sidedoor_memory->watches, SIDEDOOR_WATCHES, sizeof(struct watch), offsetof(struct watch, used));
+	int r = slab_open(&slab, sidedoor_memory->watches, SIDEDOOR_WATCHES, sizeof(struct watch),
+			  offsetof(struct watch, used));
 
 	for (uint32_t w = slab_next(&slab, 0); r == 0 && w; w = slab_next(&slab, w)) {
 		r = chain(w);
