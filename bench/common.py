@@ -20,13 +20,6 @@ from tests.lib.client import Client  # noqa: E402
 from tests.lib.mount import Mount  # noqa: E402
 
 BUILD = Path(os.environ.get("HRFS_BUILD") or ROOT / "build").resolve()
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrfs"
-PEER_PATH = os.pathsep.join([str(CACHE / "bin"), str(CACHE / "npm/node_modules/.bin"), os.environ.get("PATH", "")])
-
-
-def peer(name):
-    """The path of another tool, or None."""
-    return shutil.which(name, path=PEER_PATH)
 
 
 # ---- a place to work, and its cleaning up ----

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import time
 
-from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, peer, processes, spread, until
+from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, processes, spread, until
+from peers import peer
 
 SAVES = 15
 REST = 0.4  # seconds between saves: nobody types faster

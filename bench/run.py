@@ -16,28 +16,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from common import CACHE, peer  # noqa: E402
+from peers import install_peers, peer  # noqa: E402
 
 QUESTIONS = ["events", "start", "storm", "files", "reload"]
-
-# Peers that are no Debian package; into a cache folder, and only if their installer is here.
-INSTALLERS = {
-    "nodemon": ["npm", "install", "--no-fund", "--no-audit", "--prefix", str(CACHE / "npm"), "nodemon"],
-    "air": ["go", "install", "github.com/air-verse/air@latest"],
-    "watchexec": ["cargo", "install", "-q", "--locked", "--root", str(CACHE), "watchexec-cli"],
-}
-
-
-def install_peers():
-    (CACHE / "bin").mkdir(parents=True, exist_ok=True)
-    for name, argv in INSTALLERS.items():
-        if peer(name) or not shutil.which(argv[0]):
-            continue
-        print(f"bench: installing {name} into {CACHE} (once)", file=sys.stderr, flush=True)
-        env = {**os.environ, "GOBIN": str(CACHE / "bin")}
-        done = subprocess.run(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            print(f"bench: not installed: {done.stderr.strip()[-300:]}", file=sys.stderr)
 
 
 def cpu():
