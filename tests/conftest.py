@@ -208,10 +208,16 @@ class Test:
         processes.reap(spare={self.session.dog.pid})
         if killed:
             wrong.append(f"processes were left: {killed}")
-        reports = sorted(file.name for file in self.san.glob("*"))
+        reports = sorted(file.name for file in self.san.glob("*") if not _only_of_a_death(file))
         if reports:
             wrong.append(f"sanitizer reports: {reports}")
         return wrong
+
+
+def _only_of_a_death(report):
+    """A daemon that is killed while it looks for leaks: the sanitizer's own thread says no more than this."""
+    lines = report.read_text("utf-8", "replace").splitlines()
+    return lines and all("Unable to get registers from thread" in line for line in lines)
 
 
 def _limit(request, name, default):

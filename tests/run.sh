@@ -136,7 +136,7 @@ run_pytest() { # NAME DIRECTORY COMMAND-PREFIX... -- PYTEST-ARGUMENT...
 	shift
 	(
 		cd "$directory" || exit 1
-		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider --durations=10 --durations-min=5 "$@" 2>&1
+		$prefix $steady "$python" -B -m pytest -q -p no:cacheprovider ${HRFS_DURATIONS:---durations=10 --durations-min=5} "$@" 2>&1
 	) >"$work/$name.log" </dev/null
 	again "$name" "$directory" "$prefix"
 }

@@ -59,7 +59,16 @@ static bool outside_group(const struct life *l, const struct proc_stat *p)
 	return p->group != (l->program->group ? l->program->group : getpgrp());
 }
 
-/* A group is signalled as a whole by the kernel, so that nothing can be forked past it. */
+/* No stranger is in its group: groups lie within a session, and this one was made by the tree, or the group was. */
+static bool in_own_group(const struct proc_stat *p)
+{
+	return p->group != getpgrp() && (p->group == p->pid || p->session != getsid(0) || getsid(0) == getpid());
+}
+
+/*
+ * A group is signalled as a whole by the kernel, so that nothing can be forked past it: neither by a chain of
+ * processes, whose leader is long gone.
+ */
 static void kill_groups(void)
 {
 	AUTO_TREE tree = { 0 };
@@ -67,8 +76,7 @@ static void kill_groups(void)
 	if (tree_below(getpid(), &tree) < 0)
 		return;
 	for (size_t i = 0; i < tree.count; i++)
-		/* with its leader in the tree, not only reaped or a namesake, the group is the job's */
-		if (tree.processes[i].pid == tree.processes[i].group)
+		if (in_own_group(&tree.processes[i]))
 			kill(-tree.processes[i].group, SIGKILL);
 }
 
