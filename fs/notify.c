@@ -17,7 +17,7 @@
 struct notice {
 	STAILQ_ENTRY(notice) link;
 	node_id node; /* or the directory that has the name */
-	enum { NOTICE_INODE, NOTICE_ENTRY, NOTICE_EXPIRE } kind;
+	enum { NOTICE_INODE, NOTICE_ENTRY, NOTICE_EXPIRE, NOTICE_ARRIVING } kind;
 	char name[];
 };
 
@@ -75,6 +75,11 @@ void notify_expire(node_id dir, const char *name)
 	ask(NOTICE_EXPIRE, dir, name);
 }
 
+void notify_arriving(node_id dir, const char *name)
+{
+	ask(NOTICE_ARRIVING, dir, name);
+}
+
 void notify_flush(void)
 {
 	uint64_t want;
@@ -117,14 +122,51 @@ static struct notice *next(void)
 	return n;
 }
 
+static void expire(node_id dir, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (fuse_lowlevel_notify_expire_entry(session, dir, name, len, FUSE_LL_EXPIRE_ONLY) == -ENOSYS)
+		fuse_lowlevel_notify_inval_entry(session, dir, name, len);
+}
+
+/* The kernel holds the directory's lock from its question until it has taken the answer in: that is waited for. */
+static void wait_for_answers(node_id dir, const char *name)
+{
+	node_id id;
+
+	expire(dir, name);
+	id = node_child(dir, name);
+	if (id)
+		fuse_lowlevel_notify_inval_inode(session, id, 0, 0);
+}
+
+static void invalidate(node_id id)
+{
+	char name[NAME_MAX + 1];
+	node_id dir;
+
+	/* unknown to the kernel, but not to us: it was forgotten, or is what an answer on its way speaks of */
+	if (fuse_lowlevel_notify_inval_inode(session, id, 0, 0) == -ENOENT && node_place(id, &dir, name) == 0)
+		wait_for_answers(dir, name);
+}
+
 static void send(const struct notice *n)
 {
-	size_t len = strlen(n->name);
-
-	if (n->kind == NOTICE_INODE)
-		fuse_lowlevel_notify_inval_inode(session, n->node, 0, 0);
-	else if (n->kind == NOTICE_ENTRY || fuse_lowlevel_notify_expire_entry(session, n->node, n->name, len, FUSE_LL_EXPIRE_ONLY) == -ENOSYS)
-		fuse_lowlevel_notify_inval_entry(session, n->node, n->name, len);
+	switch (n->kind) {
+	case NOTICE_INODE:
+		invalidate(n->node);
+		break;
+	case NOTICE_ENTRY:
+		fuse_lowlevel_notify_inval_entry(session, n->node, n->name, strlen(n->name));
+		break;
+	case NOTICE_EXPIRE:
+		expire(n->node, n->name);
+		break;
+	case NOTICE_ARRIVING:
+		wait_for_answers(n->node, n->name);
+		break;
+	}
 }
 
 static void *notify(void *arg)

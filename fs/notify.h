@@ -19,5 +19,10 @@ void notify_root_known(void);
 void notify_entry(node_id dir, const char *name);
 /* The same of a directory that lives on elsewhere: the kernel asks anew, and what is mounted inside stays. */
 void notify_expire(node_id dir, const char *name);
+/*
+ * What this name leads to has changed, but no node is known by it: an answer that brings it may be on its way to the
+ * kernel, or about to be. Returns before that; the notice waits for it.
+ */
+void notify_arriving(node_id dir, const char *name);
 /* Returns when the kernel has had every notice that was asked for before. Never on a request thread: some wait for one. */
 void notify_flush(void);

@@ -4,6 +4,7 @@
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
+#include "fs/recent.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -133,6 +134,12 @@ void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_
 		n = -EPERM;
 	if (n == 0)
 		n = write_lower(req, &op, f, data, append);
+	/*
+	 * The kernel has put the bytes into its page before it asked us. Where the page was thrown away meanwhile,
+	 * because somebody else had written, and read anew before these went down, it is not what the lower has now.
+	 */
+	if (n > 0 && recent_is(&recent_outside, id))
+		notify_invalidate(id);
 	if (n < 0)
 		reply_error(req, (int)n);
 	else

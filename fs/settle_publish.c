@@ -10,7 +10,7 @@
 #include "fs/observe_trace.h"
 #include "fs/settle_compare.h"
 #include "fs/settle_open.h"
-#include "fs/settle_recent.h"
+#include "fs/recent.h"
 #include "fs/writer.h"
 #include <errno.h>
 #include <string.h>
@@ -94,7 +94,7 @@ void item_publish(struct telling *t, struct item *i)
 	for (int n = 0; i->path && r == -EAGAIN && n < TRIES; n++) {
 		const struct compared *c = &i->found;
 
-		recent_note(i->path);
+		recent_note(&recent_compared, recent_path(i->path));
 		r = journal_publish(t->journal, i->mark.index, i->mark.last, &c->before, &c->after,
 				    c->has_stamp ? &c->stamp : NULL, true);
 		if (r == -EAGAIN && (!i->forced || !look_again(t, i, &i->mark)))
@@ -189,7 +189,7 @@ void publish_intermediate(struct journal *j, int root_fd, const struct mark *fir
 		    moves_wait_for(m.index, m.first) || journal_mark_path(j, m.index, &path) < 0)
 			return;
 		compare(root_fd, &m, buf_str(&path), &c);
-		recent_note(buf_str(&path));
+		recent_note(&recent_compared, recent_path(buf_str(&path)));
 		if (journal_publish(j, m.index, m.last, &c.before, &c.after, c.has_stamp ? &c.stamp : NULL, false) == 0)
 			trace_compared(m.index, m.first_ns, m.last);
 		else if (journal_mark(j, m.index, &m) && m.first_ns == first_seen->first_ns)

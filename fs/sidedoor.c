@@ -4,6 +4,8 @@
 #include "fs/lower.h"
 #include "fs/notify.h"
 #include "fs/observe.h"
+#include "fs/ops.h"
+#include "fs/recent.h"
 #include "fs/sidedoor_adopt.h"
 #include "fs/sidedoor_care.h"
 #include "fs/sidedoor_handle.h"
@@ -137,6 +139,12 @@ static uint64_t handle_some(struct batch_of_events *b, uint64_t at)
 			log_error("event=sidedoor_event_unknown bytes=%zu", len);
 	}
 	return at;
+}
+
+void changed_outside(node_id id)
+{
+	recent_note(&recent_outside, id);
+	notify_invalidate(id);
 }
 
 /* The kernel before the journal: whoever is told finds what is there now. */

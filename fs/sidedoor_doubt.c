@@ -4,6 +4,7 @@
 #include "fs/ops.h"
 #include "fs/sidedoor_find.h"
 #include "fs/sidedoor_handle.h"
+#include "fs/sidedoor_parts.h"
 #include <string.h>
 
 /* The first name of the node at this index, and its directory. false: it has none */
@@ -47,7 +48,7 @@ void handle_doubt(struct batch_of_events *b)
 
 		if (!id)
 			continue;
-		notify_invalidate(id);
+		changed_outside(id);
 		if (!named)
 			continue;
 		find(dir, name, &f);

@@ -7,6 +7,7 @@
 #include "fs/replay.h"
 #include "fs/sidedoor_adopt.h"
 #include "fs/sidedoor_find.h"
+#include "fs/sidedoor_parts.h"
 #include "fs/sidedoor_watch.h"
 #include <string.h>
 #include <unistd.h>
@@ -36,13 +37,15 @@ static void notify_found(const struct found *f, uint64_t mask)
 	bool moved = mask & NAMES;
 
 	if (f->known)
-		notify_invalidate(f->known);
+		changed_outside(f->known);
 	if (f->there && f->there != f->known)
-		notify_invalidate(f->there);
+		changed_outside(f->there);
 	if (moved)
 		notify_invalidate(f->dir); /* times, link count, the listing */
 	if (f->known && f->known == f->there)
 		return;
+	if (!f->known && !moved)
+		notify_arriving(f->dir, f->name);
 	/* inval_entry would take mounts inside a directory and getcwd there with it */
 	if (S_ISDIR(f->was) && f->elsewhere)
 		notify_expire(f->dir, f->name);
@@ -202,7 +205,7 @@ static void itself(struct handling *h, node_id node, tick_t since)
 {
 	struct telling_paths t = { h, since, NULL };
 
-	notify_invalidate(node);
+	changed_outside(node);
 	tell_listener_itself(h, node);
 	if (h->e->mask & (FAN_ATTRIB | CONTENT))
 		node_each_path(node, tell_path, &t);

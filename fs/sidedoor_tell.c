@@ -11,7 +11,7 @@
 #include "fs/observe_trace.h"
 #include "fs/server.h"
 #include "fs/settle.h"
-#include "fs/settle_recent.h"
+#include "fs/recent.h"
 #include <string.h>
 
 static struct writer writer_outside(pid_t pid)
@@ -90,7 +90,7 @@ void tell_outside(const struct outside *o)
 	}
 	if (t.made)
 		journal_set_before(j, t.mark, BEFORE_KNOWN, &before, 0);
-	if (recent_is(o->path))
+	if (recent_is(&recent_compared, recent_path(o->path)))
 		journal_doubt(j, o->path);
 	if (journal_mark(j, t.mark, &m))
 		trace_outside(t.mark, m.first_ns, o->writing, o->closed);

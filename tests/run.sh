@@ -236,6 +236,10 @@ stage_mounts() {
 	pytest_counts "$work/user.log"
 }
 
+stress_marks() {
+	[ -n "$long" ] && echo "stress" || echo "stress and not long"
+}
+
 # What makes request threads, settling and the socket meet; --long takes all mount tests.
 stage_threads() {
 	: >"$work/threads.log"
@@ -247,10 +251,10 @@ stage_threads() {
 stage_stress() {
 	export HRFS_STRESS_SECONDS="$((seconds / shares))"
 	logs=stress
-	run_pytest stress "$here" -- -m stress &
+	run_pytest stress "$here" -- -m "$(stress_marks)" &
 	if [ "$(id -u)" = 0 ]; then
 		logs="stress stress-user"
-		run_pytest stress-user "$work/user" as_test_user -- -m stress
+		run_pytest stress-user "$work/user" as_test_user -- -m "$(stress_marks)"
 	fi
 	wait $!
 	unset HRFS_STRESS_SECONDS
