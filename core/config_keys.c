@@ -23,7 +23,7 @@ const struct config_key config_service_keys[] = {
 	{ "ready_timeout", CONFIG_TYPE_DURATION, AT(ready_timeout_ms), true, 1, HOUR, 60000, "30s",
 	  "How long a start may take until it counts as failed." },
 	{ "reload", CONFIG_TYPE_RELOAD, AT(reload), false, 0, 0, 0, "overlap",
-	  "How new code comes in: restart, overlap (start the new one, then stop the old; needs listen), signal:NAME, exec:COMMAND, none (the server sees changes itself)." },
+	  "How new code comes in: restart, overlap (start the new one, then stop the old; needs listen, and is the default there), signal:NAME, exec:COMMAND, none (the server sees changes itself)." },
 	{ "stop", CONFIG_TYPE_SIGNAL, AT(stop_signal), true, 0, 0, SIGTERM, "INT",
 	  "The signal that asks the server to end." },
 	{ "grace", CONFIG_TYPE_DURATION, AT(grace_ms), true, 0, HOUR, 5000, "5s",

@@ -19,8 +19,8 @@ struct probe {
 	uv_timer_t timer; /* asks who has taken the connection; also the way of a result known at once */
 	int handles;
 	bool done, connected;
-	int result;	       /* known, but not told yet: of connect(), or the status while the rest is read */
-	struct buf head, rest; /* of the request: the rest is sent once the connection is the job's */
+	int result;	       /* known, but not told yet: of connect(), or what will be told when the answer has been read */
+	struct buf head, rest; /* of the request: the rest is sent once it is known whose the connection is */
 	char answer[64];
 	size_t answered;
 	unsigned look_ms;
@@ -60,6 +60,20 @@ static int send_all(struct probe *p, const struct buf *text)
 	return n == (ssize_t)text->len ? 0 : n < 0 ? -errno : -EIO;
 }
 
+static void known(uv_timer_t *timer)
+{
+	struct probe *p = timer->data;
+
+	finish(p, p->result);
+}
+
+/* Who has been asked is let answer, whoever it is. */
+static void wait_for_rest(struct probe *p, int result)
+{
+	p->result = result;
+	uv_timer_start(&p->timer, known, REST_MS, 0);
+}
+
 static void look(uv_timer_t *timer)
 {
 	struct probe *p = timer->data;
@@ -74,23 +88,16 @@ static void look(uv_timer_t *timer)
 		return;
 	}
 	owner = look_for_owner(p->o.job, &client, &server);
-	if (owner == OWNER_OTHER) {
-		finish(p, PROBE_OTHER);
-	} else if (owner == OWNER_NOBODY) {
+	if (owner == OWNER_NOBODY) {
 		p->look_ms = p->look_ms * 2 < LOOK_LAST_MS ? p->look_ms * 2 : LOOK_LAST_MS;
 		uv_timer_start(timer, look, p->look_ms, 0);
-	} else {
-		r = send_all(p, &p->rest);
-		if (r < 0)
-			finish(p, r);
+		return;
 	}
-}
-
-static void known(uv_timer_t *timer)
-{
-	struct probe *p = timer->data;
-
-	finish(p, p->result);
+	if (owner == OWNER_OTHER)
+		wait_for_rest(p, PROBE_OTHER);
+	r = send_all(p, &p->rest);
+	if (r < 0)
+		finish(p, p->result ? p->result : r);
 }
 
 static void read_answer(struct probe *p)
@@ -113,7 +120,7 @@ static void read_answer(struct probe *p)
 	if (p->result < 0)
 		finish(p, p->result);
 	else if (p->result)
-		uv_timer_start(&p->timer, known, REST_MS, 0);
+		wait_for_rest(p, p->result);
 }
 
 static void event(uv_poll_t *poll, int status, int events);

@@ -10,7 +10,7 @@
 struct probe;
 
 #define PROBE_CONNECTED 1 /* without a path: somebody listens */
-#define PROBE_OTHER 2	  /* a process that is not the job's has taken the connection; nothing was asked */
+#define PROBE_OTHER 2	  /* a process that is not the job's has taken the connection; its answer does not count */
 
 struct probe_options {
 	struct sockaddr_storage address;

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,8 +46,11 @@ static int listening_socket(void)
 {
 	const char *port = getenv("PORT");
 
-	if (getenv("LISTEN_FDS"))
+	if (getenv("LISTEN_FDS")) {
+		/* for a moment the next process has it too: what that one has accepted is not to be waited for */
+		fcntl(3, F_SETFL, O_NONBLOCK);
 		return 3;
+	}
 	return bind_port(port ? atoi(port) : 8080);
 }
 

@@ -32,6 +32,8 @@ def make_server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = socket.socket(fileno=3)
+    # for a moment the next process has it too: what that one has accepted is not to be waited for
+    server.socket.setblocking(False)
     return server
 
 

@@ -31,6 +31,7 @@ SERVER = textwrap.dedent(
         server = Server(("127.0.0.1", 0), Handler, bind_and_activate=False)
         server.socket.close()
         server.socket = socket.socket(fileno=3)
+        server.socket.setblocking(False)
     else:
         server = Server(("127.0.0.1", int(os.environ["PORT"])), Handler)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
