@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define ANSWER_MS 2000 /* a daemon that does not say its clock in that time is not waited for */
+#define HUNG_MS 500    /* the same when the mount has given no answer already */
 #define SETTLE_MS 5000
 #define STOP_MS 30000 /* services may have a long grace */
 #define END_MS 30000
@@ -22,7 +23,7 @@
 struct target {
 	struct mountinfo_entry entry;
 	struct client_mount mount; /* of a live one; socket NULL: it is dead, or not to be asked */
-	bool dead;
+	bool dead, hangs;
 };
 
 static void target_done(struct target *t)
@@ -84,7 +85,9 @@ static int find_target(const char *path, struct target *t)
 		say_error("%s", error.len ? error.data : strerror(-(r < 0 ? r : found)));
 		return CLI_NO_MOUNT;
 	}
-	t->dead = probe(t->entry.mountpoint) == -ENOTCONN;
+	r = probe(t->entry.mountpoint);
+	t->dead = r == -ENOTCONN;
+	t->hangs = r == -ETIMEDOUT;
 	if (is_named(t, path))
 		return CLI_OK;
 	say_error("%s lies in the mount %s; say that: hrfs umount %s", path, t->entry.mountpoint, t->entry.mountpoint);
@@ -158,7 +161,7 @@ static void prepare(const struct target *t)
 
 	if (!t->mount.socket || client_connect(t->mount.socket, &a.client, &error) < 0)
 		return;
-	if (client_call(a.client, ask_request(&a, "clock", NULL), ANSWER_MS, &answer) < 0)
+	if (client_call(a.client, ask_request(&a, "clock", NULL), t->hangs ? HUNG_MS : ANSWER_MS, &answer) < 0)
 		goto end;
 	json_decref(answer);
 	if (ask_call_supervisor(&a, ask_request(&a, "hrfs-stop", NULL), STOP_MS, &answer) == CLI_OK)

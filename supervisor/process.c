@@ -12,7 +12,7 @@
 
 #define MAX_MESSAGE 4096
 #define TRACED_LOOK_MS 500 /* how often it is asked whether a debugger still has it */
-#define STUCK_MS 3000	   /* hrfs-job has had long enough to kill all: a stopped one is killed itself */
+#define STUCK_MS 1000	   /* hrfs-job has had long enough to kill all: a stopped one is killed itself */
 #define DRAIN_MS 500	   /* the kernel passes a terminal's last bytes on a little later */
 
 int processes_new(uv_loop_t *loop, const char *job_program, struct processes **out)

@@ -32,6 +32,7 @@ from tests.lib.wait import Deadline, wait_gone
 
 TIME_LIMIT = 60
 HANG_LIMIT = int(os.environ.get("HRFS_HANG_LIMIT") or 15)  # beyond the time limit it hangs in the kernel
+END_LIMIT = int(os.environ.get("HRFS_END_LIMIT") or 10)  # what a test has started and not ended is a stray then
 SANITIZERS = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "",
@@ -113,6 +114,11 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((title, text[-20000:]))
 
 
+def go_cache(base):
+    """One for all tests, and for those of the next run: go takes longer for its own library than for all of theirs."""
+    return str(build.BUILD / "go-cache" if os.access(build.BUILD, os.W_OK) else Path(base) / "go-cache")
+
+
 class Test:
     """What one test has started and where; knows how to end all of it."""
 
@@ -142,7 +148,7 @@ class Test:
             "GIT_CONFIG_GLOBAL": str(self.dir / "gitconfig"),
             "GIT_CONFIG_SYSTEM": "/dev/null",
             "LC_ALL": "C.UTF-8",
-            "GOCACHE": str(Path(self.session.base) / "go-cache"),  # one for all: go compiles its library only once
+            "GOCACHE": go_cache(self.session.base),
             "GOTOOLCHAIN": "local",
         }
         for name, value in SANITIZERS.items():
@@ -182,7 +188,7 @@ class Test:
 
     def _wait_for_ends(self):
         """What `hrfs run` and a detached daemon leave ends by itself, soon after them."""
-        deadline = Deadline(10, "the end of what the test started")
+        deadline = Deadline(END_LIMIT, "the end of what the test started")
         try:
             while pids := _ours(self.session, str(self.dir)):
                 for pid in pids:

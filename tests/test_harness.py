@@ -20,14 +20,14 @@ globals().update({k: v for k, v in vars(tests.conftest).items() if not k.startsw
 
 @pytest.fixture
 def pytest_run(start, test):
-    """pytest_run(source) -> a pytest of its own over one file, running."""
+    """pytest_run(source, **environment) -> a pytest of its own over one file, running."""
 
-    def run(source):
+    def run(source, **more):
         file = test.dir / "test_inner.py"
         file.write_text(textwrap.dedent(source))
         (test.dir / "conftest.py").write_text(SAME_FIXTURES)
         argv = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-c", build.ROOT / "pytest.ini", file]
-        env = {"HRFS_TEST_DIR": str(test.dir), "HRFS_HANG_LIMIT": "2", "HRFS_BUILD": str(build.BUILD)}
+        env = {"HRFS_TEST_DIR": str(test.dir), "HRFS_HANG_LIMIT": "2", "HRFS_BUILD": str(build.BUILD), **more}
         return start(*argv, cwd=build.ROOT, env=env)
 
     return run
@@ -39,7 +39,8 @@ def test_a_stray_process_fails_the_test(pytest_run):
         def test_it(start):
             r = start("sh", "-c", "setsid env -i sleep 1000 > /dev/null 2>&1 & echo pid $!; exec sleep 1000")
             print("stray", r.wait_for(r"pid (\\d+)")[1])
-        """
+        """,
+        HRFS_END_LIMIT="1",
     )
     assert run.wait() == 1
     assert "processes were left" in run.text

@@ -95,7 +95,7 @@ def test_no_memory_left(mount):
 
 
 @pytest.mark.time_limit(120)
-@pytest.mark.parametrize("count", [8000, pytest.param(50000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [2500, pytest.param(50000, marks=pytest.mark.long)])
 def test_untar_of_many_files(mount, tree, count):
     """With 1,024 descriptors for the daemon, as many systems have by default."""
     import io

@@ -70,7 +70,7 @@ def test_go_run(supervise, free_port, test, key):
     if not shutil.which("go"):
         pytest.skip("go is not installed")
     port = free_port()
-    env = {"GOCACHE": str(test.dir.parent / "go-cache"), "GOTOOLCHAIN": "local", "HOME": str(test.dir)}
+    env = {"HOME": str(test.dir)}
     files = {"go.mod": "module example.org/web\n\ngo 1.19\n", "main.go": GO}
     s = supervise(service("go run .", port, key, "    ready: http:/\n"), files=files, env=env).ready(200)
     edited(s, port)
