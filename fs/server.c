@@ -137,9 +137,10 @@ static void stop_step(void);
 
 static void on_wake(uv_async_t *a)
 {
-	bool slowly;
+	bool slowly, soon;
 
 	run_calls();
+	soon = requests_check_told();
 	raw_take();
 	batches_take();
 	push_all();
@@ -150,7 +151,7 @@ static void on_wake(uv_async_t *a)
 	if (server.stopping)
 		stop_step();
 	else
-		set_timer(!TAILQ_EMPTY(&server.waiters), slowly);
+		set_timer(soon || !TAILQ_EMPTY(&server.waiters), slowly);
 }
 
 /* ---- the end ---- */

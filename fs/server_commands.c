@@ -8,28 +8,28 @@ static const struct command {
 	command_fn *run;
 	int flags;
 } commands[] = {
-	{ "clock", cmd_clock, COMMAND_ROOT | COMMAND_READS },
-	{ "find", cmd_find, COMMAND_ROOT | COMMAND_READS },
-	{ "flush-subscriptions", cmd_flush, COMMAND_ROOT | COMMAND_READS },
+	{ "clock", cmd_clock, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "find", cmd_find, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "flush-subscriptions", cmd_flush, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
 	{ "get-config", cmd_get_config, COMMAND_ROOT | COMMAND_READS },
 	{ "get-pid", cmd_get_pid, COMMAND_READS },
 	{ "get-sockname", cmd_get_sockname, COMMAND_READS },
 	{ "hrfs-detach", cmd_detach, COMMAND_ROOT },
 	{ "hrfs-foreign", cmd_foreign, COMMAND_ROOT },
-	{ "hrfs-history", cmd_history, COMMAND_ROOT },
+	{ "hrfs-history", cmd_history, COMMAND_ROOT | COMMAND_NOW },
 	{ "hrfs-job-add", cmd_job_add, COMMAND_ROOT },
 	{ "hrfs-job-remove", cmd_job_remove, COMMAND_ROOT },
 	{ "hrfs-register", cmd_register, COMMAND_ROOT },
 	{ "hrfs-reply", cmd_reply, 0 },
-	{ "hrfs-settle", cmd_settle, COMMAND_ROOT | COMMAND_READS },
-	{ "hrfs-state", cmd_state, COMMAND_ROOT },
+	{ "hrfs-settle", cmd_settle, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "hrfs-state", cmd_state, COMMAND_ROOT | COMMAND_NOW },
 	{ "hrfs-status", cmd_status, COMMAND_ROOT | COMMAND_READS },
 	{ "list-capabilities", cmd_list_capabilities, COMMAND_READS },
 	{ "log-level", cmd_log_level, 0 },
-	{ "query", cmd_query, COMMAND_ROOT | COMMAND_READS },
-	{ "since", cmd_since, COMMAND_ROOT | COMMAND_READS },
-	{ "state-enter", cmd_state_enter, COMMAND_ROOT },
-	{ "state-leave", cmd_state_leave, COMMAND_ROOT },
+	{ "query", cmd_query, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "since", cmd_since, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "state-enter", cmd_state_enter, COMMAND_ROOT | COMMAND_NOW },
+	{ "state-leave", cmd_state_leave, COMMAND_ROOT | COMMAND_NOW },
 	{ "subscribe", cmd_subscribe, COMMAND_ROOT | COMMAND_READS },
 	{ "unsubscribe", cmd_unsubscribe, COMMAND_ROOT | COMMAND_READS },
 	{ "version", cmd_version, COMMAND_READS },
@@ -61,7 +61,7 @@ void request_free(struct request *r)
 	free(r);
 }
 
-/* the client may have left while its root was looked for */
+/* the client may have left while its root was looked for, or others' changes were waited for */
 static void on_gone(struct answer *a)
 {
 	struct request *r = a->maker;
@@ -110,11 +110,30 @@ static bool is_known_and_allowed(struct request *r, const struct command *c)
 	return false;
 }
 
+static void resolve(struct request *r)
+{
+	const char *path = json_string_value(json_array_get(r->args, 1));
+
+	if (path && r->answer) {
+		root_resolve(r, path, run);
+		return;
+	}
+	if (r->answer)
+		answer_error(r->answer,
+			     "failed to validate command: the second element of %.100s must be the root, an absolute path",
+			     r->name);
+	request_free(r);
+}
+
+static bool is_about_now(const struct request *r, const struct command *c)
+{
+	return c ? c->flags & COMMAND_NOW : strcmp(r->name, "hrfs-wait") == 0;
+}
+
 void request_take(struct connection *c, json_t *args)
 {
 	struct request *r = calloc(1, sizeof(*r));
 	const struct command *command;
-	const char *path;
 
 	if (!r || !(r->answer = answer_new(c))) {
 		free(r);
@@ -138,15 +157,10 @@ void request_take(struct connection *c, json_t *args)
 		run(r, 0);
 		return;
 	}
-	path = json_string_value(json_array_get(args, 1));
-	if (path) {
-		root_resolve(r, path, run);
-		return;
-	}
-	answer_error(r->answer,
-		     "failed to validate command: the second element of %.100s must be the root, an absolute path",
-		     r->name);
-	request_free(r);
+	if (is_about_now(r, command))
+		request_when_told(r, resolve);
+	else
+		resolve(r);
 }
 
 /* ---- arguments ---- */

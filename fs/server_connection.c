@@ -117,7 +117,7 @@ void connection_finish(struct connection *c)
 
 static bool is_full(const struct connection *c)
 {
-	return c->pending >= PENDING_MAX || connection_unsent(c) > UNSENT_PAUSE;
+	return c->asks || c->pending >= PENDING_MAX || connection_unsent(c) > UNSENT_PAUSE;
 }
 
 /* An error as an answer, for what is no request. */

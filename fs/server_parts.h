@@ -10,6 +10,7 @@
 #include "core/protocol.h"
 #include "core/query.h"
 #include "fs/server.h"
+#include "fs/sidedoor.h"
 #include <stdatomic.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -101,6 +102,7 @@ struct connection {
 	bool trusted; /* the mount's owner, or root */
 	struct protocol in;
 	bool resuming;	    /* taking requests just now */
+	bool asks;	    /* its last question waits until it may be answered; the next ones wait too */
 	bool paused, ended; /* not reading for the moment; never again: its end has been seen */
 	bool writing;
 	bool inside;	 /* what has gone out ends inside an object: nothing else may come between */
@@ -154,11 +156,18 @@ struct request {
 	char *root;	  /* the mountpoint, or a path in it; owned */
 	const char *path; /* of the root in the mount, "" for the mountpoint; points into root */
 	tick_t tick;	  /* everything that had returned before the question has a tick <= this */
+	bool told;	  /* also what others have done behind the mount, as far as it is watched */
+	/* until then (server_told.c): */
+	TAILQ_ENTRY(request) link;
+	struct ring_moment moment;
+	int64_t deadline_ms;
+	void (*go)(struct request *r);
 };
 
 typedef void command_fn(struct request *r);
 #define COMMAND_ROOT 1	/* its first argument is a root */
 #define COMMAND_READS 2 /* others than the owner and root may ask */
+#define COMMAND_NOW 4	/* says what is there now: changes behind the mount are told before */
 
 /* takes args over */
 void request_take(struct connection *c, json_t *args);
@@ -168,6 +177,10 @@ void request_free(struct request *r);
  * or done(r, -ENOENT) when it leads elsewhere.
  */
 void root_resolve(struct request *r, const char *path, void (*done)(struct request *r, int result));
+/* Calls go(r) when that has come to pass, or has taken too long; now, where nothing is under way. */
+void request_when_told(struct request *r, void (*go)(struct request *r));
+/* Those who wait; true: some do */
+bool requests_check_told(void);
 /* the n-th argument after the root; NULL when it isn't there */
 json_t *request_option(const struct request *r, size_t n);
 /* {"clock":C?} of an object: its tick, or r->tick when there is none or it is foreign. -EINVAL (answered) */

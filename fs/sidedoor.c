@@ -215,6 +215,26 @@ void sidedoor_stop(void)
 	pthread_detach(handler);
 }
 
+/* ---- who wants to know whether all has been told ---- */
+
+bool sidedoor_ask(struct ring_moment *m)
+{
+	if (!on)
+		return true;
+	ring_moment_begin(m);
+	return ring_moment_is_over(m);
+}
+
+bool sidedoor_has_told(struct ring_moment *m)
+{
+	return ring_moment_is_over(m);
+}
+
+void sidedoor_await(int change, void (*progress)(void))
+{
+	ring_await(change, progress);
+}
+
 /* ---- status ---- */
 
 json_t *sidedoor_status(void)

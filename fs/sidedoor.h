@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "core/json.h"
+#include "fs/sidedoor_ring.h"
 #include "fs/table.h"
 
 /* The events that a dead worker had not handled, and the watches. Once the table is there. 0 or -errno */
@@ -21,6 +22,15 @@ void sidedoor_stop(void);
 void sidedoor_found(node_id id, int dirfd, const char *name, struct stat *st);
 /* With table_lock: the node is about to be freed. */
 void sidedoor_forget(struct node *n);
+
+/*
+ * What was changed behind the mount before this question: true: the kernel and the journal have been told, or nothing is
+ * watched. false: ask sidedoor_has_told() when there is progress. Never waits. Any thread, as the next two.
+ */
+bool sidedoor_ask(struct ring_moment *m);
+bool sidedoor_has_told(struct ring_moment *m);
+/* One more (or less) who waits for that: progress() is called from a thread of the side door. */
+void sidedoor_await(int change, void (*progress)(void));
 
 /* how, why not, marks, budget, events; the caller's */
 json_t *sidedoor_status(void);

@@ -4,9 +4,11 @@
 #include "fs/shared.h"
 #include "fs/sidedoor_memory.h"
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -21,6 +23,17 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static bool stopped; /* with lock */
 static _Atomic uint64_t own, foreign, overflows;
+/* the reader's: calls of read() begun, and over with what they gave put away; the last one that found nothing */
+static _Atomic uint64_t calls_begun, calls_over, call_without;
+static _Atomic uint64_t events; /* taken from the queue and put away */
+static atomic_int awaited;
+static void (*_Atomic on_progress)(void);
+
+static void progress(void)
+{
+	if (awaited)
+		on_progress();
+}
 
 static void wake(void)
 {
@@ -113,6 +126,7 @@ static void empty_buffer(void)
 	while ((len = event_length(p + at, SIDEDOOR_READ - at))) {
 		take(p + at, len);
 		at += len;
+		events++;
 	}
 	atomic_store(&sidedoor_memory->handled, 1);
 	memset(p, 0, at);
@@ -150,30 +164,42 @@ static int remember_reader(void)
 	return 0;
 }
 
+/* false: there is nothing to be read now. -errno */
+static int read_some(int group)
+{
+	uint64_t call = ++calls_begun;
+	ssize_t n = read(group, sidedoor_memory->buffer, SIDEDOOR_READ);
+	int r = n < 0 ? -errno : n > 0;
+
+	if (n > 0) {
+		empty_buffer();
+		wake();
+	} else if (r == -EAGAIN) {
+		call_without = call;
+		r = 0;
+	}
+	calls_over = call;
+	progress();
+	return r == -EINTR ? 1 : r;
+}
+
 static void *read_all(void *arg)
 {
 	int group = shared->config.sidedoor_group;
+	struct pollfd p = { group, POLLIN, 0 };
+	int r;
 
 	crash_thread();
 	prctl(PR_SET_NAME, "sidedoor-read");
-	for (;;) {
-		struct pollfd p = { group, POLLIN, 0 };
-		ssize_t n = read(group, sidedoor_memory->buffer, SIDEDOOR_READ);
-
-		if (n > 0) {
-			empty_buffer();
-			wake();
+	while ((r = read_some(group)) >= 0) {
+		if (r > 0)
 			continue;
-		}
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			log_error("event=sidedoor_read_failed error=\"%s\"", strerror(errno));
-			lose();
-			wake();
-			return NULL;
-		}
 		forget_old_readers();
 		poll(&p, 1, -1);
 	}
+	log_error("event=sidedoor_read_failed error=\"%s\"", strerror(-r));
+	lose();
+	return NULL;
 }
 
 int ring_start(void)
@@ -234,6 +260,7 @@ bool ring_next(uint64_t *at, char bytes[static EVENT_MOST], size_t *len, bool *d
 void ring_handled(uint64_t at)
 {
 	atomic_store(&sidedoor_memory->tail, at);
+	progress();
 }
 
 uint32_t ring_lost(void)
@@ -244,6 +271,7 @@ uint32_t ring_lost(void)
 void ring_found(uint32_t lost)
 {
 	atomic_compare_exchange_strong(&sidedoor_memory->lost, &lost, 0);
+	progress();
 }
 
 void ring_stop(void)
@@ -252,6 +280,42 @@ void ring_stop(void)
 	stopped = true;
 	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
+}
+
+/* ---- how far it has come ---- */
+
+/* Events leave the queue in the order in which they came: so many more, and what is in it now is out. */
+void ring_moment_begin(struct ring_moment *m)
+{
+	int bytes = 0;
+
+	*m = (struct ring_moment){ .stage = MOMENT_READING };
+	if (ioctl(shared->config.sidedoor_group, FIONREAD, &bytes))
+		bytes = INT_MAX;
+	m->queued = (uint64_t)bytes / FAN_EVENT_METADATA_LEN; /* of each the kernel counts no more */
+	m->calls = calls_begun;				      /* only now: those that have taken some */
+}
+
+bool ring_moment_is_over(struct ring_moment *m)
+{
+	if (m->stage == MOMENT_READING && calls_over >= m->calls) {
+		m->events = events + m->queued;
+		m->stage = MOMENT_COUNTING;
+	}
+	/* a call that began later and found nothing will do too: the other may have counted some twice */
+	if (m->stage == MOMENT_COUNTING && (events >= m->events || call_without > m->calls)) {
+		m->upto = sidedoor_memory->head;
+		m->stage = MOMENT_HANDLING;
+	}
+	if (m->stage == MOMENT_HANDLING && sidedoor_memory->tail >= m->upto && !sidedoor_memory->lost)
+		m->stage = MOMENT_OVER;
+	return m->stage == MOMENT_OVER;
+}
+
+void ring_await(int change, void (*fn)(void))
+{
+	on_progress = fn;
+	awaited += change;
 }
 
 struct ring_stats ring_stats(void)

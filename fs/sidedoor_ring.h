@@ -29,4 +29,17 @@ uint32_t ring_lost(void);
 /* Everything has been compared since it was `lost`. */
 void ring_found(uint32_t lost);
 void ring_stop(void);
+
+/* A moment, and how far what was done before it has come. */
+struct ring_moment {
+	uint64_t calls, events, queued, upto;
+	enum { MOMENT_READING, MOMENT_COUNTING, MOMENT_HANDLING, MOMENT_OVER } stage;
+};
+
+/* Now. One system call; any thread, as the next */
+void ring_moment_begin(struct ring_moment *m);
+/* Everything that the kernel had told by then has been handled. Never waits */
+bool ring_moment_is_over(struct ring_moment *m);
+/* Somebody asks for that: while the number of them is not 0, `fn` is called whenever there is progress. */
+void ring_await(int change, void (*fn)(void));
 struct ring_stats ring_stats(void);

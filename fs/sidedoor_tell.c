@@ -128,6 +128,7 @@ void tell_move(const char *old_path, const char *new_path, pid_t pid, int fd)
 
 void tell_everything(void)
 {
+	journal_lose_track(observe_journal()); /* at once, for who asks next */
 	moves_lose();
 	settle_wake();
 }

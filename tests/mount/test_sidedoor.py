@@ -180,6 +180,72 @@ def test_kills(mount):
     os.unlink(m.path / "a0")
 
 
+def no_answer_misses(m):
+    """A change, and at once one question."""
+    outside.write(m.src / "f", b"")
+    (m.src / "d").mkdir()
+    outside.look(m.path)
+    c, root = m.client(), str(m.path)
+    clock = c.call("clock", root)["clock"]
+    for i in range(200):
+        name = ("f", "new", "d/new")[i % 3]
+        if name == "f":
+            outside.write(m.src / name, b"%d" % i)
+        elif i % 2:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(m.src / name)
+        else:
+            outside.write(m.src / name, b"%d" % i)
+        answer = c.call("query", root, {"since": clock, "fields": ["name"]})
+        if name == "f" or i % 2 == 0:
+            assert name in answer["files"], f"{i}: {answer}"
+        clock = answer["clock"]
+        if i % 20 == 0:
+            outside.write(m.src / "f", b"again %d" % i)
+            later = c.call("clock", root)["clock"]
+            answer = c.call("query", root, {"since": later, "fields": ["name"]})
+            assert answer["files"] == [], f"{i}: {answer}"
+
+
+def test_no_answer_misses_a_change(mount):
+    m = mount()
+    watched(m)
+    no_answer_misses(m)
+
+
+def test_no_answer_misses_a_change_as_a_user(mount, other, tree):
+    os.chown(tree.dir, other.uid, other.gid)
+    os.chown(tree.src, other.uid, other.gid)
+    m = mount(user=other)
+    watched(m)
+    run_as(other, lambda: no_answer_misses(m))
+
+
+def test_answers_while_somebody_writes(mount):
+    """Our own events are in the queue too, and it is never empty: what stands before the question is waited for alone."""
+    m = mount()
+    watched(m)
+    outside.look(m.path)
+    stop = threading.Event()
+
+    def write_on():
+        while not stop.is_set():
+            outside.write(m.path / "own", b"1")
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        c, root = m.client(), str(m.path)
+        for i in range(30):
+            clock = c.call("clock", root)["clock"]
+            outside.write(m.src / "f", b"%d" % i)
+            answer = c.call("query", root, {"since": clock, "fields": ["name"]})
+            assert "f" in answer["files"], f"{i}: {answer}"
+    finally:
+        stop.set()
+        writer.join()
+
+
 def test_a_watcher_inside_wakes_up(mount):
     m = mount()
     watched(m)
