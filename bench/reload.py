@@ -12,7 +12,8 @@ import time
 from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, processes, spread, until
 from peers import peer
 
-SAVES = 15
+SAVES = 5  # in each of ROUNDS turns
+ROUNDS = 3
 REST = 0.4  # seconds between saves: nobody types faster
 
 
@@ -94,6 +95,7 @@ def tools(folder, port):
 
 
 def one(place, argv, port, folder):
+    """Times and refused connections; None: not installed."""
     program = argv[0] if "/" in str(argv[0]) else peer(str(argv[0])) or shutil.which(str(argv[0]))
     if not program:
         return None
@@ -111,29 +113,52 @@ def one(place, argv, port, folder):
         processes.kill_all(lambda: processes.descendants(os.getpid()))
 
 
+def prepare(place, number):
+    folder = place.make(f"tree{number}")
+    shutil.copy(compile_helper("hello"), folder / "hello")
+    (folder / "version").write_text("none yet")
+    return folder
+
+
+def measure(place, folder, name, times):
+    """One turn; times grow. A reason when there is none."""
+    port = free_port()
+    try:
+        if name == BY_HAND:
+            result = by_hand(place, folder, port)
+        else:
+            result = one(place, tools(folder, port)[name], port, folder)
+    except TimeoutError as e:
+        return f"failed: {e}"
+    if not result:
+        return NOT_INSTALLED
+    times[0].extend(result[0])
+    times[1] += result[1]
+    return None
+
+
+BY_HAND = "killed and started by hand"
+
+
 def main():
     table = Table(
-        f"From a save until the new version serves, milliseconds: median (min–max) of {SAVES} saves",
+        f"From a save until the new version serves, milliseconds: median (min–max) of {ROUNDS} alternating turns of {SAVES} saves",
         "who", "ms", "refused connections",
     )  # fmt: skip
     with Place() as place:
-        names = list(tools(place.make("names"), 1))
-        for number, name in enumerate(["killed and started by hand", *names]):
-            folder, port = place.make(f"tree{number}"), free_port()
-            shutil.copy(compile_helper("hello"), folder / "hello")
-            (folder / "version").write_text("none yet")
-            try:
-                if name in names:
-                    result = one(place, tools(folder, port)[name], port, folder)
-                else:
-                    result = by_hand(place, folder, port)
-            except TimeoutError as e:
-                table.row(name, f"failed: {e}", "")
-                continue
-            if result:
-                table.row(name, spread(result[0]), result[1])
+        names = [BY_HAND, *tools(place.make("names"), 1)]
+        folders = {name: prepare(place, number) for number, name in enumerate(names)}
+        times, reasons = {name: [[], 0] for name in names}, {}
+        for _ in range(ROUNDS):
+            for name in names:
+                reason = measure(place, folders[name], name, times[name])
+                if reason:
+                    reasons[name] = reason
+        for name in names:
+            if name in reasons:
+                table.row(name, reasons[name], "")
             else:
-                table.row(name, NOT_INSTALLED, "")
+                table.row(name, spread(times[name][0]), times[name][1])
     emit(table)
 
 

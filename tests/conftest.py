@@ -37,7 +37,7 @@ SANITIZERS = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": f"second_deadlock_stack=1:suppressions={build.ROOT / 'tests' / 'threads.supp'}",
+    "TSAN_OPTIONS": f"atexit_sleep_ms=20:second_deadlock_stack=1:suppressions={build.ROOT / 'tests' / 'threads.supp'}",
 }
 failed_key = pytest.StashKey[bool]()
 

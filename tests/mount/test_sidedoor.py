@@ -83,7 +83,8 @@ def test_own_changes_are_not_told_as_others(mount):
     outside.told(m, later, ["last"])
     m.settle()
     changes = [c for b in m.history(clock) for c in b["changes"]]
-    assert [c["name"] for c in changes if c["writer"]["outside"]] == ["last"]
+    # it may be told again: what was compared while an event was on its way is in doubt
+    assert {c["name"] for c in changes if c["writer"]["outside"]} == {"last"}
     assert m.status()["sidedoor"]["outside"] <= 3
 
 
