@@ -162,6 +162,14 @@ static void print_state(const char *state, int width)
 	printf("%s%-*s%s", say_style(style_of(state)), width, state, say_style(SAY_PLAIN));
 }
 
+/* Others are told no names, and nothing of the services. */
+static bool may_ask_all(const json_t *m)
+{
+	const json_t *owner = json_object_get(m, "owner");
+
+	return !json_is_integer(owner) || geteuid() == 0 || json_integer_value(owner) == (json_int_t)geteuid();
+}
+
 static void print_services(const json_t *m)
 {
 	const json_t *list = json_object_get(m, "services");
@@ -177,6 +185,8 @@ static void print_services(const json_t *m)
 		print_state(text(s, "state"), 9);
 		printf(" %s\n", buf_str(&safe));
 	}
+	if (!may_ask_all(m) && json_is_true(json_object_get(m, "supervisor")))
+		printf("  %-12s only the mount's owner and root may ask how they are\n", "services");
 	list = json_object_get(m, "not_started");
 	json_array_foreach(list, i, s) printf("  %-12s not started: %s\n", text(s, "service"), text(s, "reason"));
 }
@@ -184,6 +194,7 @@ static void print_services(const json_t *m)
 /* What has been served for long: a disk or a network behind the mount hangs, perhaps. */
 static void print_slow(const json_t *m)
 {
+	const char *nameless = may_ask_all(m) ? "a removed file" : "a file";
 	const json_t *list = json_object_get(m, "slow");
 	size_t i;
 	json_t *s;
@@ -193,7 +204,7 @@ static void print_slow(const json_t *m)
 		AUTO_FREE char *path = json_get_bytes(s, "name");
 		AUTO_BUF safe = { 0 }, taken = { 0 };
 
-		if (say_safe(&safe, !path ? "a removed file" : *path ? path : ".") < 0 ||
+		if (say_safe(&safe, !path ? nameless : *path ? path : ".") < 0 ||
 		    say_duration(&taken, json_integer_value(json_object_get(s, "ms"))) < 0)
 			return;
 		printf("  %s%-12s%s %s of %s has taken %s so far\n", say_style(SAY_RED), "slow", say_style(SAY_PLAIN),

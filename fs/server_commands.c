@@ -8,12 +8,12 @@ static const struct command {
 	command_fn *run;
 	int flags;
 } commands[] = {
-	{ "clock", cmd_clock, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
-	{ "find", cmd_find, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
-	{ "flush-subscriptions", cmd_flush, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
-	{ "get-config", cmd_get_config, COMMAND_ROOT | COMMAND_READS },
-	{ "get-pid", cmd_get_pid, COMMAND_READS },
-	{ "get-sockname", cmd_get_sockname, COMMAND_READS },
+	{ "clock", cmd_clock, COMMAND_ROOT | COMMAND_OPEN | COMMAND_NOW },
+	{ "find", cmd_find, COMMAND_ROOT | COMMAND_NOW },
+	{ "flush-subscriptions", cmd_flush, COMMAND_ROOT | COMMAND_NOW },
+	{ "get-config", cmd_get_config, COMMAND_ROOT | COMMAND_OPEN },
+	{ "get-pid", cmd_get_pid, COMMAND_OPEN },
+	{ "get-sockname", cmd_get_sockname, COMMAND_OPEN },
 	{ "hrfs-detach", cmd_detach, COMMAND_ROOT },
 	{ "hrfs-foreign", cmd_foreign, COMMAND_ROOT },
 	{ "hrfs-history", cmd_history, COMMAND_ROOT | COMMAND_NOW },
@@ -21,22 +21,22 @@ static const struct command {
 	{ "hrfs-job-remove", cmd_job_remove, COMMAND_ROOT },
 	{ "hrfs-register", cmd_register, COMMAND_ROOT },
 	{ "hrfs-reply", cmd_reply, 0 },
-	{ "hrfs-settle", cmd_settle, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "hrfs-settle", cmd_settle, COMMAND_ROOT | COMMAND_OPEN | COMMAND_NOW },
 	{ "hrfs-state", cmd_state, COMMAND_ROOT | COMMAND_NOW },
-	{ "hrfs-status", cmd_status, COMMAND_ROOT | COMMAND_READS },
-	{ "list-capabilities", cmd_list_capabilities, COMMAND_READS },
+	{ "hrfs-status", cmd_status, COMMAND_ROOT | COMMAND_OPEN },
+	{ "list-capabilities", cmd_list_capabilities, COMMAND_OPEN },
 	{ "log-level", cmd_log_level, 0 },
-	{ "query", cmd_query, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
-	{ "since", cmd_since, COMMAND_ROOT | COMMAND_READS | COMMAND_NOW },
+	{ "query", cmd_query, COMMAND_ROOT | COMMAND_NOW },
+	{ "since", cmd_since, COMMAND_ROOT | COMMAND_NOW },
 	{ "state-enter", cmd_state_enter, COMMAND_ROOT | COMMAND_NOW },
 	{ "state-leave", cmd_state_leave, COMMAND_ROOT | COMMAND_NOW },
-	{ "subscribe", cmd_subscribe, COMMAND_ROOT | COMMAND_READS },
-	{ "unsubscribe", cmd_unsubscribe, COMMAND_ROOT | COMMAND_READS },
-	{ "version", cmd_version, COMMAND_READS },
-	{ "watch", cmd_watch, COMMAND_ROOT | COMMAND_READS },
+	{ "subscribe", cmd_subscribe, COMMAND_ROOT },
+	{ "unsubscribe", cmd_unsubscribe, COMMAND_ROOT },
+	{ "version", cmd_version, COMMAND_OPEN },
+	{ "watch", cmd_watch, COMMAND_ROOT | COMMAND_OPEN },
 	{ "watch-del", cmd_watch_del, COMMAND_ROOT },
-	{ "watch-list", cmd_watch_list, COMMAND_READS },
-	{ "watch-project", cmd_watch_project, COMMAND_ROOT | COMMAND_READS },
+	{ "watch-list", cmd_watch_list, COMMAND_OPEN },
+	{ "watch-project", cmd_watch_project, COMMAND_ROOT | COMMAND_OPEN },
 };
 
 const char *command_name(size_t n)
@@ -97,15 +97,15 @@ static void run(struct request *r, int result)
 /* false: answered */
 static bool is_known_and_allowed(struct request *r, const struct command *c)
 {
-	bool reads = c && (c->flags & COMMAND_READS);
+	bool open = c && (c->flags & COMMAND_OPEN);
 
-	if (!c && !supervisor_claims(r->name, &reads)) {
+	if (!c && !supervisor_claims(r->name)) {
 		answer_error(r->answer, "failed to validate command: unknown command %.100s", r->name);
 		return false;
 	}
-	if (r->connection->trusted || reads)
+	if (r->connection->trusted || open)
 		return true;
-	answer_error(r->answer, "%.100s: only the mount's owner (user %u) and root may do this", r->name,
+	answer_error(r->answer, "%.100s: only the mount's owner (user %u) and root may ask this", r->name,
 		     server.o.owner);
 	return false;
 }

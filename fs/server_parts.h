@@ -166,7 +166,7 @@ struct request {
 
 typedef void command_fn(struct request *r);
 #define COMMAND_ROOT 1	/* its first argument is a root */
-#define COMMAND_READS 2 /* others than the owner and root may ask */
+#define COMMAND_OPEN 2 /* others than the owner and root may ask; such a one names no file */
 #define COMMAND_NOW 4	/* says what is there now: changes behind the mount are told before */
 
 /* takes args over */
@@ -370,7 +370,7 @@ void states_of_connection_end(struct connection *c);
 bool supervisor_is_there(void);
 /* is the command the registered connection's, or would be one's? Then it takes r over */
 bool supervisor_takes(struct request *r);
-bool supervisor_claims(const char *name, bool *reads);
+bool supervisor_claims(const char *name);
 void supervisor_gone(struct connection *c);
 
 /* ---- commands, by file ---- */

@@ -103,7 +103,7 @@ static int flag(const json_t *spec, const char *key, bool otherwise, bool *out)
 }
 
 /* The keys of a subscription beside its query's. NULL, or what is wrong with them */
-static const char *read_spec(struct subscription *s, const json_t *spec, bool trusted)
+static const char *read_spec(struct subscription *s, const json_t *spec)
 {
 	if (names(spec, "defer", &s->defer) < 0)
 		return "defer field must be an array of strings";
@@ -116,8 +116,6 @@ static const char *read_spec(struct subscription *s, const json_t *spec, bool tr
 	/* settling waits for git already; whoever asks for batches wants them all */
 	if (flag(spec, "defer_vcs", !s->batches, &s->defer_vcs) < 0)
 		return "defer_vcs must be boolean";
-	if (s->batches && !trusted)
-		return "hrfs-batches: only the mount's owner and root may ask for this";
 	return NULL;
 }
 
@@ -250,7 +248,7 @@ void cmd_subscribe(struct request *r)
 		return;
 	}
 	s = make(r, name, q);
-	wrong = s ? read_spec(s, spec, r->connection->trusted) : "out of memory";
+	wrong = s ? read_spec(s, spec) : "out of memory";
 	if (wrong) {
 		if (s)
 			subscription_unref(s);

@@ -8,12 +8,8 @@
 #define NAME_SIZE_MAX 64
 
 /* What a supervisor would answer: asked for without one, that is what is said. */
-static const struct {
-	const char *name;
-	bool reads; /* others than the owner and root may ask */
-} known[] = {
-	{ "hrfs-output", false }, { "hrfs-reload", false }, { "hrfs-services", true },
-	{ "hrfs-stop", false },	  { "hrfs-wait", true },    { "hrfs-why", false },
+static const char *const known[] = {
+	"hrfs-output", "hrfs-reload", "hrfs-services", "hrfs-stop", "hrfs-wait", "hrfs-why",
 };
 
 struct forward {
@@ -38,14 +34,11 @@ bool supervisor_is_there(void)
 	return registered != NULL;
 }
 
-bool supervisor_claims(const char *name, bool *reads)
+bool supervisor_claims(const char *name)
 {
-	*reads = false;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcmp(known[i].name, name) == 0) {
-			*reads = known[i].reads;
+		if (strcmp(known[i], name) == 0)
 			return true;
-		}
 	}
 	return registered && strv_has(&claims, name);
 }
