@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* where cgroup2 is mounted: at /sys/fs/cgroup, or beside the old hierarchies */
@@ -73,6 +77,16 @@ static int put(const char *dir, const char *file, const char *value)
 	if (fd < 0)
 		return -errno;
 	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+pid_t cgroup_fork(const char *dir, bool *inside)
+{
+	AUTO_FD fd = dir ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
+	pid_t pid = fd < 0 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args)); /* Linux 5.7 */
+
+	*inside = pid >= 0;
+	return *inside ? pid : fork();
 }
 
 int cgroup_enter(const char *dir)

@@ -252,11 +252,14 @@ stage_stress() {
 	export HRFS_STRESS_SECONDS="$((seconds / shares))"
 	logs=stress
 	run_pytest stress "$here" -- -m "$(stress_marks)" &
+	runs=$!
 	if [ "$(id -u)" = 0 ]; then
 		logs="stress stress-user"
-		run_pytest stress-user "$work/user" as_test_user -- -m "$(stress_marks)"
+		run_pytest stress-user "$work/user" as_test_user -- -m "$(stress_marks)" &
+		runs="$runs $!"
 	fi
-	wait $!
+	children="$children $runs"
+	wait $runs # not in the foreground: a signal is to end all of it at once
 	unset HRFS_STRESS_SECONDS
 	for log in $logs; do
 		sed "s/^/$log | /" "$work/$log.log"

@@ -116,7 +116,7 @@ static void execute(char **argv)
 	errno = denied ? EACCES : ENOENT;
 }
 
-static void run(const struct program *p, pid_t parent, int result_fd)
+static void run(const struct program *p, pid_t parent, bool in_cgroup, int result_fd)
 {
 	struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000000L };
 	int error = 0, busy = 0;
@@ -126,7 +126,7 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
-	if (p->cgroup)
+	if (p->cgroup && !in_cgroup)
 		cgroup_enter(p->cgroup);
 	set_group(p);
 	set_environment(p);
@@ -153,11 +153,12 @@ static void run(const struct program *p, pid_t parent, int result_fd)
 int program_start(struct program *p)
 {
 	pid_t parent = getpid(), pid;
+	bool in_cgroup;
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	pid = fork();
+	pid = cgroup_fork(p->cgroup, &in_cgroup);
 	if (pid < 0) {
 		int error = errno;
 
@@ -166,7 +167,7 @@ int program_start(struct program *p)
 		return -error;
 	}
 	if (pid == 0)
-		run(p, parent, ends[1]);
+		run(p, parent, in_cgroup, ends[1]);
 	/* in both, so that a signal to the group that comes at once finds it */
 	if (p->session != PROGRAM_FOREGROUND)
 		setpgid(pid, pid);
