@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 	else
 		connect_to(argv[4], argv[5]);
 	pthread_create(&thread, NULL, reader, NULL);
-	rest(500);
+	rest(2100); /* as old as an editor is: what a younger process writes is looked at when that has ended */
 	for (int i = 0; i < count; i++) {
 		long long start = save(file, i, from_write);
 
