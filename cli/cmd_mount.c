@@ -50,7 +50,8 @@ static int start_services(const struct mounted *m, const struct request *q, json
 		return CLI_OK;
 	r = services_start(&mount, q->command, services);
 	if (r != CLI_OK)
-		say_note("%s stays mounted, without services", m->place.mountpoint);
+		say_note("%s stays mounted, without services; 'hrfs run' there starts them, once that is mended",
+			 m->place.mountpoint);
 	return r;
 }
 

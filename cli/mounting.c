@@ -128,7 +128,8 @@ static int add_outside(const struct insider *i, void *arg)
 {
 	struct outside *o = arg;
 
-	if (o->ancestors_know && insider_is_ancestor(i->pid))
+	/* nobody can type it there: who has started this, or the rest of its pipeline */
+	if (o->ancestors_know && (insider_is_ancestor(i->pid) || getpgid(i->pid) == getpgrp()))
 		return 0;
 	if (o->count++ < LISTED_MAX) {
 		buf_puts(&o->text, o->count > 1 ? ", " : "");

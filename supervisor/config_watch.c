@@ -235,7 +235,8 @@ static void take_change(struct config_watch *w, const struct change *c)
 		refuse(w, "%s %sis " UNTRUSTED, CONFIG_FILE_NAME, w->ran ? "was changed by somebody else and " : "");
 		w->waiting = config;
 	} else if (r < 0) {
-		refuse(w, "%s", error.len ? error.data : strerror(-r));
+		refuse(w, "%s%s", error.len ? error.data : strerror(-r),
+		       w->ran ? "" : " (it is read again when it is saved)");
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define DETACH_MS 5000
+#define SOON_MS 500 /* after which it is looked for what keeps the daemon */
 #define NAMED_MAX 10
 
 struct ending {
@@ -15,7 +16,7 @@ struct ending {
 	uv_poll_t poll;
 	int pidfd; /* of the mount's keeper; -1: not waited for */
 	int handles;
-	size_t inside;
+	size_t inside, copies;
 	bool begun, over;
 };
 
@@ -54,6 +55,36 @@ static void name_insiders(struct ending *e)
 		output_note(e->o.output, "  and %zu more", e->inside - NAMED_MAX);
 }
 
+static int name_copy(const struct insider *i, void *arg)
+{
+	struct ending *e = arg;
+	AUTO_BUF text = { 0 };
+	int r;
+
+	if (e->copies++ == 0)
+		output_note(e->o.output,
+			    "%s is unmounted, but its daemon (pid %d) goes on for others that have the mount:",
+			    e->o.mountpoint, (int)link_keeper(e->o.link));
+	r = i->pid ? insider_text(i, &text) : buf_printf(&text, "here too, at %s", i->path);
+	if (e->copies <= NAMED_MAX && r == 0)
+		output_note(e->o.output, "  %s", buf_str(&text));
+	return 0;
+}
+
+/* Containers and other mount namespaces may go on for days: nobody need wait for them. */
+static void on_soon(uv_timer_t *timer)
+{
+	struct ending *e = timer->data;
+
+	insiders_of_copies(e->o.device, name_copy, e);
+	if (e->copies > NAMED_MAX)
+		output_note(e->o.output, "  and %zu more", e->copies - NAMED_MAX);
+	if (e->copies)
+		finish(e);
+	else
+		uv_timer_start(timer, on_time, DETACH_MS, 0);
+}
+
 /* ---- the daemon's end ---- */
 
 static void on_keeper_ended(uv_poll_t *poll, int status, int events)
@@ -76,6 +107,7 @@ static void wait_for_keeper(struct ending *e)
 	e->poll.data = e;
 	e->handles++;
 	uv_poll_start(&e->poll, UV_READABLE, on_keeper_ended);
+	uv_timer_start(&e->timer, on_soon, SOON_MS, 0);
 }
 
 void ending_gone(struct ending *e)

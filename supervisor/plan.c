@@ -1,6 +1,7 @@
 #include "supervisor/plan.h"
 #include "core/base/path.h"
 #include "supervisor/pattern.h"
+#include "supervisor/printed.h"
 #include <errno.h>
 #include <string.h>
 
@@ -133,6 +134,8 @@ enum plan_reason plan_judge(const struct plan *p, const struct change *c)
 		return PLAN_GIT_DIR;
 	if (is_own_output(p, c))
 		return PLAN_OWN_OUTPUT;
+	if (strcmp(c->writer.job, PRINTED_JOB) == 0)
+		return PLAN_PRINTED;
 	if (is_only_directory(c))
 		return PLAN_DIRECTORY;
 	if (strcmp(c->path, CONFIG_FILE_NAME) == 0)
@@ -211,6 +214,7 @@ const char *plan_reason_text(enum plan_reason reason)
 		[PLAN_DIRECTORY] = "only a directory; what is in it counts by itself",
 		[PLAN_CONFIG] = "the configuration: only services whose settings differ are restarted",
 		[PLAN_OWN_OUTPUT] = "written last by one of its own jobs",
+		[PLAN_PRINTED] = "what hrfs prints is written there",
 		[PLAN_LIVE_STATE] = "a running server holds it open for writing",
 		[PLAN_IGNORED] = "ignored by git",
 		[PLAN_NOT_WATCHED] = "not among watch:",

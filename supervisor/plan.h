@@ -20,6 +20,7 @@ enum plan_reason { /* why a change counts for a service, or why it does not */
 	PLAN_DIRECTORY,	  /* only a directory as such; what is in it counts by itself */
 	PLAN_CONFIG,	  /* hrfs.yaml: what it says is compared, not its text */
 	PLAN_OWN_OUTPUT,  /* one of the service's own jobs wrote it last */
+	PLAN_PRINTED,	  /* what hrfs itself prints goes there */
 	PLAN_LIVE_STATE,  /* a server's log or database: it holds it open for writing */
 	PLAN_IGNORED,	  /* by git */
 	PLAN_NOT_WATCHED, /* watch: does not match */

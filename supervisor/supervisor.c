@@ -10,6 +10,7 @@
 #include "supervisor/engine_view.h"
 #include "supervisor/link.h"
 #include "supervisor/output.h"
+#include "supervisor/printed.h"
 #include "supervisor/process.h"
 #include "supervisor/requests.h"
 #include "supervisor/settings.h"
@@ -130,10 +131,14 @@ static void on_key(enum terminal_key key, void *arg)
 static void on_batch(const struct batch *b, int64_t settle_ms, void *arg)
 {
 	struct supervisor *s = arg;
+	AUTO_FREE struct change *marked = printed_mark(b, s->options->mountpoint, s->options->source);
+	struct batch copy = *b;
 
+	if (marked)
+		copy.changes = marked;
 	if (s->config)
 		config_watch_take(s->config, b);
-	engine_take(s->engine, b, settle_ms);
+	engine_take(s->engine, &copy, settle_ms);
 }
 
 static void on_fresh(void *arg)

@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
 from tests.lib import build, mountinfo, processes
+from tests.lib.running import identity
 from tests.lib.wait import wait_until
 
 SHOW = ["sh", "-c", "echo in $PWD: $(cat word); exec sleep 1000"]
@@ -255,3 +257,43 @@ def test_command_that_is_not_there(cli, start, tree):
     assert r.wait() != 0
     gone(tree.dir)
 
+
+
+def test_a_copy_in_another_mount_namespace_is_named_and_not_waited_for(run, who, tree, start):
+    if os.geteuid() or who.user is not None:
+        pytest.skip("needs root, for unshare")
+    r = run("--", "sh", "-c", "echo up; exec sleep 1000")
+    r.wait_for("ready")
+    copy = start("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo there; exec sleep 1000", cwd="/")
+    copy.wait_for("there")
+    r.signal(signal.SIGTERM)
+    r.wait_for(rf"{tree.src} is unmounted, but its daemon \(pid \d+\) goes on for others that have the mount:")
+    r.wait_for(rf"\({copy.pid}\) has a copy of the mount at {tree.src}")
+    r.wait()
+    copy.signal(signal.SIGKILL)
+    gone(tree.dir)
+
+
+@pytest.mark.parametrize("line", ["{} 2>&1 | cat | tee log", "{} > log 2>&1"])
+def test_what_it_prints_into_the_tree_is_no_reason_to_reload(request, who, start, tree, line):
+    """A pipeline of a shell, which has opened the file before there was a mount."""
+
+    def printed():
+        return os.pread(fd, 1 << 16, 0).decode()
+
+    (tree.src / "word").write_text("one")
+    (tree.src / "log").touch()
+    who.own(tree.src / "word", tree.src / "log")
+    fd = os.open(tree.src / "log", os.O_RDONLY)  # below the mount, as the shell's
+    request.addfinalizer(lambda: os.close(fd))
+    command = line.format(f"{build.HRFS} run -- sh -c 'echo in: $(cat word); exec sleep 1000'")
+    shell = start("sh", "-c", command, cwd=tree.src, user=who.user, env=who.env)
+    wait_until(lambda: "ready: first start" in printed(), what="the first start")
+    subprocess.run(["sh", "-c", f"echo two >{tree.src}/word; cd {tree.src} && {build.HRFS} wait"], env={**os.environ, **who.env}, check=True, **identity(who.user))
+    text = printed()
+    assert text.count("in: one") == text.count("in: two") == text.count("ready: word") == 1, text
+    assert "already stood" not in text
+    if who.user is None:
+        assert "what hrfs prints is written there" in who("why", "log", cwd=tree.src).stdout
+    who("umount", tree.src)
+    shell.wait()

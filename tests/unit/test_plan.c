@@ -1,4 +1,5 @@
 #include "supervisor/plan.h"
+#include "supervisor/printed.h"
 #include "tests/unit/test.h"
 #include <string.h>
 
@@ -191,6 +192,19 @@ static void test_too_many(void **state)
 	assert_true(plan_is_as_good(p));
 }
 
+/* `hrfs run > log`: each line that a reload prints would ask for the next one. */
+static void test_printed(void **state)
+{
+	struct plan *p = *state;
+	struct change c = change_of("log", "AB", PRINTED_JOB);
+	bool moved;
+
+	assert_int_equal(plan_take(p, &c, &moved), PLAN_PRINTED);
+	assert_false(moved);
+	strcpy(c.writer.job, PRINTED_JOB "/run"); /* of a service with that name */
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS);
+}
+
 /* A server's log or database, held open for writing: live state, of no service's making. */
 static void test_live_state(void **state)
 {
@@ -233,9 +247,16 @@ static void test_forgotten_good(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_change_and_back), T(test_unknown_never_equal), T(test_failed_then_reverted),
-		T(test_live_state),	 T(test_forgotten_good),      T(test_change_during_attempt),
-		T(test_own_output),	 T(test_what_never_counts),   T(test_watch_and_ignore),
+		T(test_change_and_back),
+		T(test_unknown_never_equal),
+		T(test_failed_then_reverted),
+		T(test_printed),
+		T(test_live_state),
+		T(test_forgotten_good),
+		T(test_change_during_attempt),
+		T(test_own_output),
+		T(test_what_never_counts),
+		T(test_watch_and_ignore),
 		T(test_too_many),
 	};
 
