@@ -6,6 +6,11 @@
 #define SLABS 4
 #define FIRST_BUCKETS 1024
 
+/* Whoever must change one of these changes the layout: give it the next number, and a converter (fs/layout.h). */
+_Static_assert(JOURNAL_LAYOUT != 1 || (sizeof(struct text_item) == 64 && sizeof(struct state_item) == 48 &&
+				       sizeof(struct path_item) == 144 && sizeof(struct mark_item) == 320),
+	       "another layout of the journal");
+
 tick_t journal_next_tick(struct journal *j)
 {
 	PUBLISH(j->header->tick, j->header->tick + 1);

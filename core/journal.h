@@ -10,10 +10,14 @@
  * Any thread; a lock of its own that is never held during a system call on the lower.
  */
 #pragma once
+#include "core/base/layout.h"
 #include "core/change.h"
 #include <stdbool.h>
 
 struct journal;
+
+/* Of everything in the region. Another number for each change (fs/layout.h). */
+#define JOURNAL_LAYOUT LAYOUT(1)
 
 #define JOURNAL_STATES 8
 #define JOURNAL_PINS 256

@@ -17,7 +17,6 @@
 #include "core/journal_record.h"
 #include <pthread.h>
 
-#define JOURNAL_LAYOUT 1
 #define JOURNAL_HEADER_SIZE 8192
 #define JOURNAL_DEFAULT_LIMIT (256UL << 20)
 #define JOURNAL_PATH_MAX 65536
@@ -47,6 +46,7 @@ struct text_item { /* a piece of a path's text */
 };
 
 struct state_item {
+	LAYOUT_OTHER_SPACE
 	uint32_t used;
 	uint32_t older; /* 0: none */
 	tick_t first, last;
@@ -76,6 +76,7 @@ struct before_slot {
 
 /* Both before and writer are filled in where they are not read, then chosen by one store. */
 struct mark_item {
+	LAYOUT_OTHER_SPACE
 	uint32_t used;
 	uint32_t path;
 	tick_t first, last;

@@ -99,7 +99,6 @@ static bool is_read_only(int fd)
 
 static void configure(struct worker_config *c, const struct options *o)
 {
-	shared->layout = SHARED_LAYOUT;
 	shared->lane_count = (uint32_t)o->threads;
 	shared->start_time = time(NULL);
 	c->settle_quiet_ms = (uint32_t)o->settle_quiet_ms;

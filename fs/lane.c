@@ -218,7 +218,7 @@ static void *serve(void *arg)
 
 	lane = arg;
 	crash_thread();
-	device = shared->config.device_fds[lane - shared->lanes];
+	device = shared->config.device_fds[lane - shared_lanes->lane];
 	r = caller_thread_init();
 	if (r < 0)
 		log_error("event=thread_failed what=unshare error=\"%s\"", strerror(-r));
@@ -264,10 +264,10 @@ static int start_fuse(void)
 /* The successor's libfuse has not seen INIT: it is told, from the saved bytes, and its answer goes nowhere. */
 static int repeat_init(void)
 {
-	char copy[sizeof(shared->init)];
-	struct fuse_buf buf = { .mem = copy, .size = shared->init_size };
+	char copy[sizeof(shared_lanes->init)];
+	struct fuse_buf buf = { .mem = copy, .size = shared_lanes->init_size };
 
-	memcpy(copy, shared->init, sizeof(copy));
+	memcpy(copy, shared_lanes->init, sizeof(copy));
 	swallow = true;
 	fuse_session_process_buf(fuse, &buf);
 	swallow = false;
@@ -277,26 +277,26 @@ static int repeat_init(void)
 /* The kernel's first request, in the first lane; a dead worker may have read it already. */
 static int take_init(void)
 {
-	struct fuse_in_header *in = (struct fuse_in_header *)shared->lanes[0].request;
+	struct fuse_in_header *in = (struct fuse_in_header *)shared_lanes->lane[0].request;
 	int r = 0;
 
-	lane = &shared->lanes[0];
+	lane = &shared_lanes->lane[0];
 	device = shared->config.device_fds[0];
 	if (!is_owed() && in->opcode == FUSE_INIT) { /* answered by a worker that could note it no more */
-		shared->init_size = ((const struct fuse_in_header *)shared->init)->len;
+		shared_lanes->init_size = ((const struct fuse_in_header *)shared_lanes->init)->len;
 		lane = NULL;
 		return repeat_init();
 	}
 	if (!is_owed())
 		r = read_request();
-	if (r == 0 && (in->opcode != FUSE_INIT || in->len > sizeof(shared->init)))
+	if (r == 0 && (in->opcode != FUSE_INIT || in->len > sizeof(shared_lanes->init)))
 		r = -EPROTO;
 	if (r == 0) {
 		uint32_t size = in->len; /* 0 once it is answered */
 
-		memcpy(shared->init, in, size);
+		memcpy(shared_lanes->init, in, size);
 		process();
-		__atomic_store_n(&shared->init_size, size, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&shared_lanes->init_size, size, __ATOMIC_SEQ_CST);
 	}
 	lane = NULL;
 	return r;
@@ -304,7 +304,7 @@ static int take_init(void)
 
 int lanes_initialise(void)
 {
-	return shared->init_size ? repeat_init() : take_init();
+	return shared_lanes->init_size ? repeat_init() : take_init();
 }
 
 /*
@@ -316,7 +316,7 @@ static int finish_renames(void)
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < shared->lane_count; i++) {
-		lane = &shared->lanes[i];
+		lane = &shared_lanes->lane[i];
 		device = shared->config.device_fds[i];
 		if (!is_owed() || (request_header()->opcode != FUSE_RENAME && request_header()->opcode != FUSE_RENAME2))
 			continue;
@@ -332,7 +332,7 @@ static int finish_renames(void)
 static int start_lane(uint32_t i)
 {
 	pthread_t thread;
-	int r = -pthread_create(&thread, NULL, serve, &shared->lanes[i]);
+	int r = -pthread_create(&thread, NULL, serve, &shared_lanes->lane[i]);
 
 	if (r == 0)
 		pthread_detach(thread);
@@ -360,7 +360,7 @@ int lane_add(void)
 	if (i == LANES_MAX)
 		return -ENFILE;
 	if (shared->config.takeover)
-		lock_lanes(&shared->lanes[i], 1);
+		lock_lanes(&shared_lanes->lane[i], 1);
 	shared->lane_count = i + 1;
 	r = start_lane(i);
 	if (r < 0)
@@ -374,7 +374,7 @@ int lanes_prepare(void)
 	if (unmounted_event < 0)
 		return -errno;
 	if (shared->config.takeover)
-		lock_lanes(shared->lanes, shared->lane_count);
+		lock_lanes(shared_lanes->lane, shared->lane_count);
 	return start_fuse();
 }
 

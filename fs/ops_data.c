@@ -14,7 +14,7 @@ static char *read_buffers[LANES_MAX];
 
 void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	char **buffer = &read_buffers[lane_current() - shared->lanes];
+	char **buffer = &read_buffers[lane_current() - shared_lanes->lane];
 	AUTO_FILE f = NULL;
 	ssize_t n;
 	int r;

@@ -69,6 +69,8 @@ int parts_start_state(void)
 	const struct worker_config *c = &shared->config;
 	struct identity root;
 	struct stat st;
+	void *region;
+	size_t size;
 	int r = lower_identify(c->root_fd, "", &root, &st);
 
 	if (r < 0)
@@ -82,8 +84,9 @@ int parts_start_state(void)
 		.sole_writer = c->sole_writer,
 	};
 	r = table_open(&root);
+	region = shared_journal(&size);
 	if (r == 0)
-		r = journal_open(&journal, shared_journal(), JOURNAL_SIZE);
+		r = journal_open(&journal, region, size);
 	if (r == 0)
 		r = observe_start(journal, c->root_fd);
 	if (r == 0)
@@ -108,8 +111,8 @@ static void count_requests(json_t *o)
 	uint64_t requests = 0, replies = 0;
 
 	for (uint32_t i = 0; i < shared->lane_count; i++) {
-		replies += __atomic_load_n(&shared->lanes[i].replies, __ATOMIC_RELAXED);
-		requests += __atomic_load_n(&shared->lanes[i].requests, __ATOMIC_RELAXED);
+		replies += __atomic_load_n(&shared_lanes->lane[i].replies, __ATOMIC_RELAXED);
+		requests += __atomic_load_n(&shared_lanes->lane[i].requests, __ATOMIC_RELAXED);
 	}
 	json_object_set_new(o, "requests", json_integer((json_int_t)requests));
 	json_object_set_new(o, "replies", json_integer((json_int_t)replies));

@@ -100,7 +100,7 @@ static void let_go(const struct lane *l, int64_t since)
 	/* the next request may have come meanwhile */
 	if (!changes_nothing(opcode) || !is_killed(pid) || since_ns(l) != since)
 		return;
-	if (write(shared->config.device_fds[l - shared->lanes], &out, sizeof(out)) == sizeof(out))
+	if (write(shared->config.device_fds[l - shared_lanes->lane], &out, sizeof(out)) == sizeof(out))
 		log_info("event=let_go opcode=%u pid=%u why=\"killed while what is behind the mount hangs\"", opcode,
 			 pid);
 }
@@ -113,7 +113,7 @@ static unsigned look(unsigned *stuck)
 
 	*stuck = 0;
 	for (uint32_t i = 0; i < shared->lane_count; i++) {
-		const struct lane *l = &shared->lanes[i];
+		const struct lane *l = &shared_lanes->lane[i];
 		int64_t since = since_ns(l);
 
 		busy += since != 0;

@@ -77,13 +77,13 @@ static void sweep(void)
 /* The lanes first: clients wait for them, and the rest can come after. */
 static int start(int control)
 {
-	bool first = !shared->init_size;
+	bool first = !shared_lanes->init_size;
 	int r = parts_start_state();
 
 	if (r == 0) {
 		adopt_all();
 		for (uint32_t i = 0; i < shared->lane_count; i++)
-			counts_recover(&shared->lanes[i]);
+			counts_recover(&shared_lanes->lane[i]);
 		sweep();
 		r = notify_start(lanes_fuse());
 	}
@@ -113,6 +113,8 @@ int session_main(int memfd, int control)
 {
 	int r = shared_map(memfd);
 
+	if (r == 0)
+		r = shared_use_areas(memfd, shared_areas());
 	if (r < 0)
 		return 1;
 	if (!shared->config.foreground)

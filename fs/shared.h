@@ -1,5 +1,7 @@
 /*
- * What outlives a worker: a memfd, mapped by the keeper's workers one after the other.
+ * What outlives a worker: a memfd, mapped by the keeper's workers one after the other. First what keeper
+ * and workers share, which stays what it is as long as the keeper lives; then areas, each with a layout
+ * of its own, which a worker of another version may have converted (fs/layout.h).
  *
  * A worker may be killed between any two instructions. So there are no pointers in here (each worker
  * maps it elsewhere) and no locks (the dead release nothing), and every structure is valid at each
@@ -9,13 +11,23 @@
  * The memfd is sparse: only what is touched takes memory.
  */
 #pragma once
+#include "core/base/layout.h"
 #include "fs/fuse.h"
 #include "fs/replay_shared.h"
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHARED_LAYOUT 1
+/*
+ * Of struct shared, of the messages in fs/control.h, and of how a worker is started (fs/spawn.h). A keeper
+ * lives as long as its mount and stays what it is, so a worker that speaks another one is of no use to it.
+ * What is added at the end of a struct, or as a message that may be ignored, and means nothing when it is 0,
+ * needs no new number.
+ */
+#define KEEPER_PROTOCOL 1
+
+/* What lies in AREA_LANES: struct lanes and what it holds. Another number for each change (fs/layout.h). */
+#define LANES_LAYOUT LAYOUT(1)
 
 #define LANES_MAX 16
 #define LANES_DEFAULT 4
@@ -26,7 +38,10 @@
 
 #define LOG_MAX_BYTES (1024 * 1024) /* of the mount's log, which keeper and worker share; then it is rotated */
 
+#define SHARED_SIZE 65536 /* room for struct shared */
+#define LANES_SIZE ((sizeof(struct lanes) + 4095) & ~4095UL)
 #define NODES_SIZE (1UL << 30)
+#define NAME_CLASSES 3
 #define NAMES_SIZE (1UL << 29) /* for each of the three sizes of names */
 #define JOURNAL_SIZE (1UL << 30)
 
@@ -40,6 +55,7 @@ enum intent_state { INTENT_NONE, INTENT_BEGUN, INTENT_DONE };
  * can tell whether it took place.
  */
 struct intent {
+	LAYOUT_OTHER_SPACE
 	uint32_t state; /* enum intent_state; stored last */
 	uint32_t opcode;
 	int32_t error;	/* when DONE */
@@ -60,6 +76,7 @@ struct count_changes {
 
 /* One request thread. */
 struct lane {
+	LAYOUT_OTHER_SPACE
 	struct intent intent;
 	uint32_t crashes;    /* of its workers at this request; kills from outside do not count */
 	uint32_t sending;    /* the answer may have been received, though it is still owed */
@@ -69,6 +86,13 @@ struct lane {
 	uint64_t requests, replies; /* read and answered; those that the kernel wants no answer to count as answered */
 	struct count_changes counts;
 	_Alignas(4096) char request[REQUEST_SIZE]; /* fuse_in_header.len is 0 when nothing is owed */
+};
+
+struct lanes {
+	uint32_t init_size;
+	char init[256]; /* the kernel's first request, for a successor's libfuse */
+	uint32_t next_sequence; /* of nodes */
+	struct lane lane[LANES_MAX];
 };
 
 /* What a worker is told by the keeper. Descriptors have the same number in both. */
@@ -91,26 +115,50 @@ struct worker_config {
 	char sidedoor_why[64];	  /* NONE: for people */
 };
 
+enum area_kind { AREA_LANES, AREA_NODES, AREA_NAMES, AREA_JOURNAL, AREAS, AREAS_MAX = 16 };
+
+/* Where one is in the memfd. */
+struct area {
+	uint64_t offset, size_bytes;
+	uint32_t layout; /* 0: there is none */
+	uint32_t zero;
+};
+
+enum upgrade_state { UPGRADE_NONE, UPGRADE_ASKED, UPGRADE_UNDER_WAY, UPGRADE_DONE, UPGRADE_REFUSED, UPGRADE_FAILED };
+
+/* The last upgrade that was asked for. The worker says ASKED, everything else is the keeper's. */
+struct upgrade {
+	uint64_t id;
+	uint32_t state; /* enum upgrade_state; stored last */
+	char why[508];	/* REFUSED: nothing has changed; FAILED: the program before goes on. A line for people */
+};
+
 struct shared {
-	uint32_t layout;
+	uint32_t protocol; /* KEEPER_PROTOCOL of the keeper */
 	_Atomic uint32_t lane_count; /* that serve; it grows (fs/relief.h) */
 	uint32_t generation; /* of workers */
 	uint32_t crashes;    /* of all of them; kills from outside do not count */
-	uint32_t init_size;
-	char init[256]; /* the kernel's first request, for a successor's libfuse */
-	uint32_t next_sequence;
 	uint32_t die_point, die_opcode; /* fs/die.h */
 	int64_t start_time; /* Unix seconds */
+	char keeper_version[32];
+	struct area areas[2][AREAS_MAX];
+	uint32_t current; /* counts upgrades: areas[current % 2] are in force, the others are made for the next one */
+	uint32_t wanted[AREAS_MAX]; /* layouts of the worker that is to be the next one */
+	struct upgrade upgrade;
 	struct worker_config config;
 	struct replay_shared replay;
-	struct lane lanes[LANES_MAX];
 };
 
-/* 0 or -errno; the mapping is never undone. */
+/* Made with this program's layouts; 0 or -errno. */
 int shared_create(int *memfd);
+/* What keeper and workers share; never undone. 0 or -errno */
 int shared_map(int memfd);
+/* The areas themselves, of one of the two tables, instead of those that were mapped before. Workers only; 0 or -errno */
+int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX]);
 
 extern struct shared *shared;
-void *shared_nodes(void);
-void *shared_names(unsigned size_class);
-void *shared_journal(void);
+extern struct lanes *shared_lanes;
+const struct area *shared_areas(void); /* those in force */
+void *shared_nodes(size_t *size_bytes);
+void *shared_names(unsigned size_class, size_t *size_bytes);
+void *shared_journal(size_t *size_bytes);

@@ -55,7 +55,7 @@ int64_t slow_oldest_ns(void)
 	int64_t oldest = 0;
 
 	for (uint32_t i = 0; i < shared->lane_count; i++) {
-		int64_t since = since_ns(&shared->lanes[i]);
+		int64_t since = since_ns(&shared_lanes->lane[i]);
 
 		if (since && (!oldest || since < oldest))
 			oldest = since;
@@ -119,6 +119,6 @@ json_t *slow_requests(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	for (uint32_t i = 0; list && i < shared->lane_count; i++)
-		add_one(list, &shared->lanes[i], t.tv_sec * 1000000000LL + t.tv_nsec);
+		add_one(list, &shared_lanes->lane[i], t.tv_sec * 1000000000LL + t.tv_nsec);
 	return list;
 }

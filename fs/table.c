@@ -11,13 +11,12 @@
 #include <string.h>
 
 #define CLASS_SHIFT 30
-#define CLASSES 3
 #define INDEX_OF(reference) ((reference) & ((1U << CLASS_SHIFT) - 1))
 
 pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const size_t class_size[CLASSES] = { 64, 128, 320 };
-static struct slab nodes, names[CLASSES];
+static const size_t class_size[NAME_CLASSES] = { 64, 128, 320 };
+static struct slab nodes, names[NAME_CLASSES];
 static size_t node_count, name_count;
 
 /* chains of indexes and references, 0 ends them */
@@ -134,7 +133,7 @@ static void rechain(void)
 {
 	for (uint32_t i = slab_next(&nodes, 0); i; i = slab_next(&nodes, i))
 		chain_node(table_at(i));
-	for (uint32_t k = 0; k < CLASSES; k++) {
+	for (uint32_t k = 0; k < NAME_CLASSES; k++) {
 		for (uint32_t i = slab_next(&names[k], 0); i; i = slab_next(&names[k], i))
 			chain_name(k << CLASS_SHIFT | i);
 	}
@@ -204,7 +203,7 @@ static struct node *new_node(const struct identity *is, uint32_t sequence)
 
 struct node *table_new(const struct identity *is)
 {
-	return new_node(is, ++shared->next_sequence);
+	return new_node(is, ++shared_lanes->next_sequence);
 }
 
 static void unchain_node(struct node *n)
@@ -259,7 +258,7 @@ struct node *table_child(uint32_t dir, const char *name)
 
 static uint32_t new_name(const char *text, size_t len)
 {
-	for (uint32_t k = 0; k < CLASSES; k++) {
+	for (uint32_t k = 0; k < NAME_CLASSES; k++) {
 		uint32_t index;
 
 		if (sizeof(struct name) + len + 1 > class_size[k])
@@ -370,7 +369,7 @@ static int rebuild(void)
 		if (grow_locals(i))
 			return -ENOMEM;
 	}
-	for (uint32_t k = 0; k < CLASSES; k++) {
+	for (uint32_t k = 0; k < NAME_CLASSES; k++) {
 		for (uint32_t i = slab_next(&names[k], 0); i; i = slab_next(&names[k], i)) {
 			struct name *c = slab_at(&names[k], i);
 
@@ -386,10 +385,14 @@ static int rebuild(void)
 int table_open(const struct identity *root)
 {
 	size_t count = 1024;
-	int r = slab_open(&nodes, shared_nodes(), NODES_SIZE, sizeof(struct node), offsetof(struct node, used));
+	size_t size;
+	void *region = shared_nodes(&size);
+	int r = slab_open(&nodes, region, size, sizeof(struct node), offsetof(struct node, used));
 
-	for (unsigned k = 0; r == 0 && k < CLASSES; k++)
-		r = slab_open(&names[k], shared_names(k), NAMES_SIZE, class_size[k], offsetof(struct name, used));
+	for (unsigned k = 0; r == 0 && k < NAME_CLASSES; k++) {
+		region = shared_names(k, &size);
+		r = slab_open(&names[k], region, size, class_size[k], offsetof(struct name, used));
+	}
 	if (r == 0)
 		r = rebuild();
 	while (count < node_count || count < name_count)

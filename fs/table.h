@@ -10,6 +10,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Of what lies in AREA_NODES and AREA_NAMES. Another number for each change (fs/layout.h). */
+#define NODES_LAYOUT LAYOUT(1)
+#define NAMES_LAYOUT 1
+
 /* What a file is, however it is called. */
 struct identity {
 	uint64_t dev, ino;
@@ -18,6 +22,7 @@ struct identity {
 };
 
 struct node {
+	LAYOUT_OTHER_SPACE
 	_Atomic uint32_t used; /* stored last */
 	uint32_t sequence;     /* id = sequence << 32 | index; the root's is 0 */
 	struct identity is;

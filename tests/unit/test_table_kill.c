@@ -28,6 +28,25 @@ static int memory __attribute__((unused)); /* these: where stores can be stepped
 static unsigned long stores __attribute__((unused));
 static unsigned seed = 7;
 
+/* What the table's operations store to. */
+struct span {
+	char *at;
+	size_t size;
+	enum area_kind area;
+};
+
+#define SPANS 3
+
+static void find_spans(struct span out[static SPANS])
+{
+	out[0] = (struct span){ (char *)shared_lanes, LANES_SIZE, AREA_LANES };
+	out[1] = (struct span){ .area = AREA_NODES };
+	out[1].at = shared_nodes(&out[1].size);
+	out[2] = (struct span){ .area = AREA_NAMES };
+	out[2].at = shared_names(0, &out[2].size);
+	out[2].size *= NAME_CLASSES;
+}
+
 /* ---- the successor: exit status 0, or the number of what is wrong ---- */
 
 static unsigned names_of(struct node *n)
@@ -60,18 +79,23 @@ static int wrong_in(struct node *n, unsigned *children)
 static int check(int fd)
 {
 	unsigned used = 0, names = 0;
-	size_t size;
+	struct span spans[SPANS];
 
-	if (shared_map(fd) < 0)
+	if (shared_map(fd) < 0 || shared_use_areas(fd, shared_areas()) < 0)
 		return 1;
-	size = (size_t)((char *)shared_journal() - (char *)shared);
-	if (mmap(shared, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
-		return 1;
+	find_spans(spans);
+	for (int i = 0; i < SPANS; i++) {
+		off_t offset = (off_t)shared_areas()[spans[i].area].offset;
+
+		if (mmap(spans[i].at, spans[i].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+			 fd, offset) == MAP_FAILED)
+			return 1;
+	}
 	dirs_init(-1, 1);
 	files_init(1, 1);
 	if (table_open(&root_is) < 0)
 		return 2;
-	counts_recover(&shared->lanes[0]);
+	counts_recover(&shared_lanes->lane[0]);
 	table_sweep();
 	for (uint32_t i = 1; i < INODES + 4; i++) {
 		struct node *n = table_at(i);
@@ -116,7 +140,7 @@ static void look_up(unsigned ino, const char *text)
 	struct identity is = { .dev = 1, .ino = 10 + ino, .type = S_IFREG };
 	struct node *n = table_by_identity(&is);
 
-	shared->lanes[0].counts.progress = 0;
+	shared_lanes->lane[0].counts.progress = 0;
 	if (!n)
 		n = table_new(&is);
 	assert_non_null(n);
@@ -129,7 +153,7 @@ static void forget(unsigned ino)
 	struct identity is = { .dev = 1, .ino = 10 + ino, .type = S_IFREG };
 	struct node *n = table_by_identity(&is);
 
-	shared->lanes[0].counts.progress = 0;
+	shared_lanes->lane[0].counts.progress = 0;
 	counts_forget(n, n ? n->lookups : 0, 0);
 	if (n)
 		table_collect(n);
@@ -158,21 +182,36 @@ static __attribute__((unused)) void operate(void)
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(NO_STEPS)
 #define TRAP_FLAG 0x100
 
-static size_t size_of_memory(void)
+static void protect(int protection)
 {
-	return (size_t)((char *)shared_journal() - (char *)shared);
+	struct span spans[SPANS];
+
+	find_spans(spans);
+	for (int i = 0; i < SPANS; i++)
+		mprotect(spans[i].at, spans[i].size, protection);
+}
+
+static bool is_inside(const char *at)
+{
+	struct span spans[SPANS];
+
+	find_spans(spans);
+	for (int i = 0; i < SPANS; i++) {
+		if (at >= spans[i].at && at < spans[i].at + spans[i].size)
+			return true;
+	}
+	return false;
 }
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
 	ucontext_t *c = context;
-	char *at = info->si_addr;
 
-	if (at < (char *)shared || at >= (char *)shared + size_of_memory()) {
+	if (!is_inside(info->si_addr)) {
 		signal(number, SIG_DFL);
 		return;
 	}
-	mprotect(shared, size_of_memory(), PROT_READ | PROT_WRITE);
+	protect(PROT_READ | PROT_WRITE);
 	c->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
 }
 
@@ -197,7 +236,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
 	ucontext_t *c = context;
 
 	c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
-	mprotect(shared, size_of_memory(), PROT_READ);
+	protect(PROT_READ);
 	stores++;
 	check_in_successor();
 }
@@ -210,17 +249,18 @@ static void test_after_each_store(void **unused)
 	assert_int_equal(shared_create(&memory), 0);
 	fcntl(memory, F_SETFD, 0);
 	assert_int_equal(shared_map(memory), 0);
+	assert_int_equal(shared_use_areas(memory, shared_areas()), 0);
 	shared->lane_count = 1;
 	dirs_init(-1, 1);
 	files_init(1, 1);
 	assert_int_equal(table_open(&root_is), 0);
-	lane_use(&shared->lanes[0]);
+	lane_use(&shared_lanes->lane[0]);
 	sigaction(SIGSEGV, &fault, NULL);
 	sigaction(SIGTRAP, &trap, NULL);
-	mprotect(shared, size_of_memory(), PROT_READ);
+	protect(PROT_READ);
 	for (int i = 0; i < OPERATIONS; i++)
 		operate();
-	mprotect(shared, size_of_memory(), PROT_READ | PROT_WRITE);
+	protect(PROT_READ | PROT_WRITE);
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGTRAP, SIG_DFL);
 	print_message("%lu stores by %d operations\n", stores, OPERATIONS);
