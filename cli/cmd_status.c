@@ -269,6 +269,15 @@ static void print_outside(const json_t *door)
 	       json_is_true(json_object_get(door, "full")) ? ", and no room for more: see fs.fanotify.max_user_marks" : "");
 }
 
+/* after an upgrade: the keeper stays what it was */
+static void print_versions(const json_t *m)
+{
+	const char *worker = text(m, "hrfs-version"), *keeper = text(m, "keeper_version");
+
+	if (*worker && *keeper && strcmp(worker, keeper) != 0)
+		printf("  %-12s worker %s, keeper %s\n", "versions", worker, keeper);
+}
+
 static void print_details(const json_t *m)
 {
 	const json_t *journal = json_object_get(m, "journal");
@@ -285,6 +294,7 @@ static void print_details(const json_t *m)
 	       (long long)json_integer_value(json_object_get(m, "pid")),
 	       (long long)json_integer_value(json_object_get(m, "worker_pid")));
 	print_worker_age(m);
+	print_versions(m);
 	printf("  %-12s %s\n", "others",
 	       json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
 	print_outside(json_object_get(m, "sidedoor"));

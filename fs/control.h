@@ -22,6 +22,21 @@ enum control_message {
 	/* keeper to worker */
 	CONTROL_GIT, /* a descriptor connected to hrfs-git */
 	CONTROL_GO,  /* the standby is to serve */
+	/*
+	 * Upgrades (fs/upgrade.h). The worker that serves: a memfd with the paths of the programs, "WORKER\0GIT\0". One
+	 * that is to be the next one, from its own program's start: its programs' descriptors, then whether it fits.
+	 * GO with the id 1: the areas have been made for it.
+	 */
+	CONTROL_UPGRADE,
+	CONTROL_PROGRAM,
+	CONTROL_GIT_PROGRAM,
+	CONTROL_FITS,	 /* shared->wanted says what it works with; it makes that of what is there itself */
+	CONTROL_FOREIGN, /* the program that serves is to make it, or nobody can */
+	/* to the standby of the program that serves, and its answer */
+	CONTROL_CAN_MAKE, /* can it make what shared->wanted says? */
+	CONTROL_MAKE,	  /* it is to, now: nobody serves */
+	CONTROL_YES,
+	CONTROL_NO,
 };
 
 struct control_packet {

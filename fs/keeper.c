@@ -9,12 +9,14 @@
 #include "fs/server.h"
 #include "fs/shared.h"
 #include "fs/sidedoor_mark.h"
-#include "fs/spawn.h"
+#include "fs/upgrade.h"
+#include "fs/version.h"
 #include "fs/workers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -101,6 +103,7 @@ static void configure(struct worker_config *c, const struct options *o)
 {
 	shared->lane_count = (uint32_t)o->threads;
 	shared->start_time = time(NULL);
+	snprintf(shared->keeper_version, sizeof(shared->keeper_version), "%s", FS_VERSION);
 	c->settle_quiet_ms = (uint32_t)o->settle_quiet_ms;
 	c->settle_cap_ms = (uint32_t)o->settle_cap_ms;
 	c->without = o->without;
@@ -153,6 +156,7 @@ static int listen_for_clients(struct worker_config *c, struct buf *error)
 
 static int start(const struct options *o, struct buf *error)
 {
+	struct program own = NO_PROGRAM;
 	struct worker_config *c;
 	int memfd;
 	int r = shared_create(&memfd);
@@ -171,7 +175,7 @@ static int start(const struct options *o, struct buf *error)
 	if (r == 0)
 		r = files_of_mount_check(c, error);
 	if (r == 0) {
-		spawn_prepare();
+		program_own(&own); /* once the mount is made, what lies below it needs a worker */
 		r = make_mount(c, o, error);
 	}
 	if (r == 0)
@@ -185,7 +189,7 @@ static int start(const struct options *o, struct buf *error)
 	die_prepare();
 	last_start();
 	sidedoor_prepare(c);
-	r = workers_start(memfd);
+	r = workers_start(memfd, &own);
 	if (r < 0) {
 		buf_printf(error, "worker: %s", strerror(-r));
 		return r;
@@ -266,11 +270,14 @@ static int loop(void)
 		struct pollfd p[] = {
 			{ workers_active_socket(), POLLIN, 0 },
 			{ workers_standby_socket(), POLLIN, 0 },
+			{ upgrade_socket(), POLLIN, 0 },
 			{ keeper.signals, POLLIN, 0 },
 			{ keeper.lifeline, 0, 0 }, /* only its end is of interest */
 		};
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+		int n = poll(p, ARRAY_SIZE(p), upgrade_time_left_ms());
+
+		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return give_up("poll failed");
@@ -285,11 +292,16 @@ static int loop(void)
 			if (!lives && !workers_replace())
 				return give_up("the worker died");
 		}
+		upgrade_check_time();
 		if (p[1].revents)
-			workers_standby_died();
+			workers_standby_heard();
 		if (p[2].revents)
+			upgrade_heard();
+		if (workers_active_socket() < 0 && !upgrade_is_making())
+			return give_up("no worker could be started");
+		if (p[3].revents)
 			hear_signal();
-		if (p[3].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+		if (p[4].revents & (POLLHUP | POLLERR | POLLNVAL)) {
 			keeper.lifeline = -1;
 			detach("lifeline");
 		}

@@ -247,6 +247,12 @@ static void lock_lanes(const struct lane *first, uint32_t count)
 			 strerror(errno));
 }
 
+void lanes_lock(void)
+{
+	if (shared->config.takeover && shared_lanes)
+		lock_lanes(shared_lanes->lane, shared->lane_count);
+}
+
 static int start_fuse(void)
 {
 	static const struct fuse_custom_io io = { .writev = send_iov, .read = receive_nothing };
@@ -373,8 +379,7 @@ int lanes_prepare(void)
 	unmounted_event = eventfd(0, EFD_CLOEXEC);
 	if (unmounted_event < 0)
 		return -errno;
-	if (shared->config.takeover)
-		lock_lanes(shared_lanes->lane, shared->lane_count);
+	lanes_lock();
 	return start_fuse();
 }
 

@@ -11,6 +11,8 @@
 
 /* Before anything is known of the mount: libfuse, and the lanes' memory. 0 or -errno. The main thread, as the next three */
 int lanes_prepare(void);
+/* Their memory is another one now. */
+void lanes_lock(void);
 /* The kernel's INIT, or for a successor its repetition. 0 or -errno */
 int lanes_initialise(void);
 /* From here on requests are served, first those that a dead worker has left. 0 or -errno */

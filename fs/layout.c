@@ -1,6 +1,7 @@
 #include "fs/layout.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,10 +9,8 @@
 #define PAGE 4096UL
 
 static const char *const names[AREAS] = {
-	[AREA_LANES] = "requests",
-	[AREA_NODES] = "nodes",
-	[AREA_NAMES] = "names",
-	[AREA_JOURNAL] = "the journal",
+	[AREA_LANES] = "requests",	[AREA_NODES] = "nodes",	      [AREA_NAMES] = "names",
+	[AREA_JOURNAL] = "the journal", [AREA_REPLAY] = "the replay", [AREA_SIDEDOOR] = "watches",
 };
 
 static struct area *other_table(void)
@@ -25,6 +24,15 @@ const struct area *layout_made(void)
 }
 
 /* ---- what can be made ---- */
+
+bool layout_in_force(const uint32_t wanted[static AREAS_MAX])
+{
+	for (enum area_kind k = 0; k < AREAS_MAX; k++) {
+		if (shared_areas()[k].layout != wanted[k])
+			return false;
+	}
+	return true;
+}
 
 static const struct converter *find(enum area_kind k, uint32_t from, uint32_t to)
 {
@@ -63,10 +71,11 @@ void layout_explain(const uint32_t wanted[static AREAS_MAX], struct buf *out)
 	for (enum area_kind k = 0; k < AREAS_MAX; k++) {
 		if (can_make(k, wanted[k]))
 			continue;
-		buf_printf(out, "%s%s: this mount has layout %u in memory, the other program layout %u", out->len ? "; " : "",
-			   k < AREAS ? names[k] : "something new", shared_areas()[k].layout, wanted[k]);
+		buf_printf(out, "%s%s: this mount has layout %u in memory, the other program layout %u",
+			   out->len ? "; " : "", k < AREAS ? names[k] : "something new", shared_areas()[k].layout,
+			   wanted[k]);
 	}
-	buf_puts(out, "; neither can convert that. Unmount, and mount again with the other one");
+	buf_puts(out, "; neither of the two can convert all of that. Unmount, and mount again with the other one");
 }
 
 /* ---- places in the memfd ---- */
@@ -107,8 +116,10 @@ int layout_create(int memfd)
 	static const struct area none[AREAS_MAX];
 	int r = 0;
 
-	for (enum area_kind k = 0; r == 0 && k < AREAS; k++)
-		r = place(memfd, &other_table()[k], layouts.number[k], layouts.size_bytes[k], none);
+	for (enum area_kind k = 0; r == 0 && k < AREAS; k++) {
+		if (layouts.number[k])
+			r = place(memfd, &other_table()[k], layouts.number[k], layouts.size_bytes[k], none);
+	}
 	if (r == 0)
 		layout_commit();
 	return r;
@@ -122,6 +133,40 @@ static void *map(int memfd, const struct area *a, int protection)
 }
 
 /* ---- making ---- */
+
+/* only what is there: most of an area is a hole */
+static int copy_data(int memfd, const char *from, const struct area *a, const struct area *to)
+{
+	off_t at = (off_t)a->offset, end = (off_t)(a->offset + a->size_bytes);
+
+	while ((at = lseek(memfd, at, SEEK_DATA)) >= 0 && at < end) {
+		off_t hole = lseek(memfd, at, SEEK_HOLE);
+		size_t offset = (size_t)at - a->offset;
+
+		if (hole < 0)
+			return -errno;
+		at = hole < end ? hole : end;
+		while (offset < (size_t)at - a->offset) {
+			ssize_t n = pwrite(memfd, from + offset, (size_t)at - a->offset - offset,
+					   (off_t)(to->offset + offset));
+
+			if (n <= 0)
+				return n < 0 ? -errno : -EIO;
+			offset += (size_t)n;
+		}
+	}
+	return at >= 0 || errno == ENXIO ? 0 : -errno;
+}
+
+static int copy(int memfd, const struct area *a, const struct area *to)
+{
+	void *from = map(memfd, a, PROT_READ);
+	int r = from ? copy_data(memfd, from, a, to) : -ENOMEM;
+
+	if (from)
+		munmap(from, a->size_bytes);
+	return r;
+}
 
 static int convert(int memfd, const struct converter *c, const struct area *from, const struct area *to)
 {
@@ -144,8 +189,8 @@ static int make(int memfd, enum area_kind k, uint32_t wanted)
 	int r;
 
 	if (is->layout == wanted) {
-		*to = *is;
-		return 0;
+		r = wanted ? place(memfd, to, wanted, is->size_bytes, shared_areas()) : 0;
+		return r == 0 && wanted ? copy(memfd, is, to) : r;
 	}
 	if (begins_empty(k, is->layout, wanted))
 		return place(memfd, to, wanted, layouts.size_bytes[k], shared_areas());
@@ -162,6 +207,10 @@ int layout_make(int memfd, const uint32_t wanted[static AREAS_MAX])
 {
 	int r = 0;
 
+	if (layout_in_force(wanted)) {
+		memcpy(other_table(), shared_areas(), sizeof(shared->areas[0]));
+		return 0;
+	}
 	for (enum area_kind k = 0; k < AREAS_MAX; k++)
 		other_table()[k] = (struct area){ 0 };
 	for (enum area_kind k = 0; r == 0 && k < AREAS_MAX; k++)

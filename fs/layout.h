@@ -1,8 +1,9 @@
 /*
  * The layouts of the areas in shared memory: which ones this program works with, and how it makes one of
  * another. Whichever of two programs is the newer one knows both, so it converts, also when the mount goes
- * back to the older one. It converts into new areas, while no worker serves and the old areas stay as they
- * are; the store of layout_commit() makes the new ones those in force.
+ * back to the older one. It converts into new areas, while no worker serves, and the old ones stay as they
+ * are; the store of layout_commit() makes the new ones those in force. Areas belong together (a count in one
+ * says what has been done in another), so none is shared by a table in force and one that is not, unless all are.
  *
  * Whoever changes what lies in an area gives it the next number, and a converter in both directions to the
  * one before (fs/layout_plain.c).
@@ -30,11 +31,12 @@ extern const struct layouts {
 
 /* The areas of a new mount. 0 or -errno */
 int layout_create(int memfd);
+bool layout_in_force(const uint32_t wanted[static AREAS_MAX]);
 /* Can this program make these of the areas in force? What it works with itself may begin empty. */
 bool layout_can_make(const uint32_t wanted[static AREAS_MAX]);
 /* a line for people: what it could not make */
 void layout_explain(const uint32_t wanted[static AREAS_MAX], struct buf *out);
-/* Makes the other table: areas that have the wanted layout already stay where they are. 0 or -errno */
+/* Makes the other table: the areas in force when all have the wanted layouts, else a copy of each. 0 or -errno */
 int layout_make(int memfd, const uint32_t wanted[static AREAS_MAX]);
 /* the table that is not in force */
 const struct area *layout_made(void);

@@ -14,6 +14,7 @@
 #include "fs/settle.h"
 #include "fs/sidedoor.h"
 #include "fs/slow.h"
+#include "fs/upgrade_ask.h"
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdbool.h>
@@ -105,6 +106,11 @@ static void on_detach(void)
 	control_send(control_socket, CONTROL_DETACH, 0, -1);
 }
 
+static void on_upgrade(const char *worker, const char *git)
+{
+	upgrade_begin(control_socket, worker, git);
+}
+
 /* Read a moment apart: equal only while nothing goes on. */
 static void count_requests(json_t *o)
 {
@@ -137,6 +143,7 @@ static void add_status(void *object)
 	json_object_set_new(o, "sidedoor", sidedoor_status());
 	json_object_set_new(o, "oldest_request_ns", json_integer(slow_oldest_ns()));
 	json_object_set_new(o, "slow", slow_requests());
+	upgrade_add_status(o);
 }
 
 int parts_start_serving(int control)
@@ -156,6 +163,8 @@ int parts_start_serving(int control)
 		.journal = journal,
 		.status = add_status,
 		.detach = on_detach,
+		.plan_upgrade = upgrade_plan,
+		.begin_upgrade = on_upgrade,
 	};
 	int r = ignore_start(git_socket);
 

@@ -20,12 +20,12 @@
 
 static struct echo *under_way(void)
 {
-	return __atomic_load_n(&shared->replay.active, __ATOMIC_ACQUIRE) ? &shared->replay.echo : NULL;
+	return __atomic_load_n(&shared_replay->active, __ATOMIC_ACQUIRE) ? &shared_replay->echo : NULL;
 }
 
 static bool spot_is(const struct echo_spot *s, node_id dir, const char *name)
 {
-	node_id own = s->dir ? s->dir : shared->replay.nowhere;
+	node_id own = s->dir ? s->dir : shared_replay->nowhere;
 
 	return own == dir && strcmp(s->name, name) == 0;
 }
@@ -197,12 +197,11 @@ static bool look_up_part(struct echo *e, node_id dir, const char *name)
 
 static bool look_up(node_id dir, const char *name)
 {
-	struct replay_shared *r = &shared->replay;
 	struct echo *e = under_way();
 	node_id id;
 
-	if (dir == NODE_ROOT && strcmp(name, r->token) == 0) {
-		pretend(&r->nowhere, S_IFDIR, 0);
+	if (dir == NODE_ROOT && strcmp(name, shared->replay.token) == 0) {
+		pretend(&shared_replay->nowhere, S_IFDIR, 0);
 		return true;
 	}
 	if (!e)
@@ -352,7 +351,7 @@ static bool serve(const struct fuse_in_header *h, const void *argument)
 bool replay_serve(void)
 {
 	const struct fuse_in_header *h = request_header();
-	int32_t helper = __atomic_load_n(&shared->replay.helper_pid, __ATOMIC_ACQUIRE);
+	int32_t helper = __atomic_load_n(&shared->replay.pid, __ATOMIC_ACQUIRE);
 
 	return helper && h->pid == (uint32_t)helper && serve(h, request_argument());
 }

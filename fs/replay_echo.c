@@ -199,7 +199,7 @@ static void say_refused(const struct replay_task *t, int error)
 
 static void set_active(uint32_t active)
 {
-	__atomic_store_n(&shared->replay.active, active, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared_replay->active, active, __ATOMIC_SEQ_CST);
 }
 
 /* One operation of the helper, with what it is to find; once more when the helper dies at it. */
@@ -213,10 +213,10 @@ static int tell(const struct echo_item *item, const struct echo *what)
 		r = helper_link_ready();
 		if (r < 0)
 			return r;
-		shared->replay.echo = *what;
-		spot_store(&shared->replay.echo.from, &item->from);
-		spot_store(&shared->replay.echo.to, &item->to);
-		task_of(&t, &shared->replay.echo);
+		shared_replay->echo = *what;
+		spot_store(&shared_replay->echo.from, &item->from);
+		spot_store(&shared_replay->echo.to, &item->to);
+		task_of(&t, &shared_replay->echo);
 		set_active(1);
 		r = helper_link_do(&t, &result);
 		set_active(0);

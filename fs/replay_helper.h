@@ -11,7 +11,7 @@ struct replay_task {
 	uint32_t act, change; /* enum replay_act */
 	mode_t type;
 	uint32_t device_minor;	       /* of the mount: another one at its place is left alone */
-	char token[REPLAY_TOKEN_SIZE]; /* see struct replay_shared */
+	char token[REPLAY_TOKEN_SIZE]; /* see struct replay_helper */
 	bool from_nowhere, to_nowhere;
 	char dir[PATH_MAX], name[NAME_MAX + 1]; /* "." in "": the root itself */
 	char new_dir[PATH_MAX], new_name[NAME_MAX + 1];

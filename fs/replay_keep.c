@@ -3,6 +3,8 @@
 #include "core/base/log.h"
 #include "fs/control.h"
 #include "fs/spawn.h"
+#include "fs/workers.h"
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +16,14 @@ static struct {
 	pid_t pid;
 	int socket; /* the worker's end, kept for its successor */
 	bool wanted;
+	bool leaving; /* it has been killed */
 	int failures;
 } helper = { .socket = -1 };
 
 /* A name that nobody can know, so that none is looked up by chance. */
 static int make_token(void)
 {
-	struct replay_shared *r = &shared->replay;
+	struct replay_helper *r = &shared->replay;
 	uint64_t random[2];
 
 	if (*r->token)
@@ -34,13 +37,14 @@ static int make_token(void)
 static void set_pid(pid_t pid)
 {
 	helper.pid = pid;
-	__atomic_store_n(&shared->replay.helper_pid, pid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared->replay.pid, pid, __ATOMIC_SEQ_CST);
 }
 
 static void start(int control)
 {
-	pid_t pid = helper.failures < FAILURES_MOST && make_token() == 0 ? spawn_replay(&shared->config, &helper.socket)
-									 : -1;
+	pid_t pid = helper.failures < FAILURES_MOST && make_token() == 0
+			    ? spawn_replay(workers_program(), &shared->config, &helper.socket)
+			    : -1;
 
 	if (pid < 0) {
 		log_error("event=no_replay_helper failures=%d", helper.failures);
@@ -64,14 +68,22 @@ void helper_hand_over(int control)
 {
 	helper.failures = 0;
 	helper.wanted = false;
-	if (helper.pid)
+	if (helper.pid && !helper.leaving)
 		control_send(control, CONTROL_REPLAY, 0, helper.socket);
+}
+
+void helper_renew(void)
+{
+	if (!helper.pid)
+		return;
+	kill(helper.pid, SIGKILL); /* it has not been waited for: the number is still its own */
+	helper.leaving = true;
 }
 
 void helper_ended(pid_t pid)
 {
 	if (pid == helper.pid)
-		__atomic_store_n(&shared->replay.helper_pid, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&shared->replay.pid, 0, __ATOMIC_SEQ_CST);
 }
 
 void helper_reaped(pid_t pid, int control)
@@ -79,7 +91,8 @@ void helper_reaped(pid_t pid, int control)
 	if (!helper.pid || pid != helper.pid)
 		return;
 	helper.pid = 0;
-	helper.failures++;
+	helper.failures += !helper.leaving;
+	helper.leaving = false;
 	close(take_fd(&helper.socket));
 	log_warn("event=replay_helper_ended failures=%d", helper.failures);
 	if (helper.wanted)

@@ -9,6 +9,8 @@
 void helper_wanted(int control);
 /* Before a worker is to serve: it gets the helper that there is. */
 void helper_hand_over(int control);
+/* What is started from now on is of another program: the one there is ends, and is handed on no more. */
+void helper_renew(void);
 /* A child has ended and is not yet waited for: from now on nothing counts as this helper's. */
 void helper_ended(pid_t pid);
 /* and now it is; another is started if the worker has asked meanwhile */

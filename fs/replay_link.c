@@ -121,7 +121,7 @@ int helper_link_do(struct replay_task *t, struct replay_result *result)
 {
 	if (helper.fd < 0)
 		return -EPIPE;
-	t->sequence = ++shared->replay.sequence;
+	t->sequence = ++shared_replay->sequence;
 	if (send(helper.fd, t, sizeof(*t), MSG_NOSIGNAL) != sizeof(*t)) {
 		hang_up();
 		return -EPIPE;

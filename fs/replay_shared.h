@@ -1,13 +1,17 @@
 /*
  * What outlives a worker of the replay of changes made behind the mount (fs/replay.h): who the helper
- * is, and what it is just made to believe. Written by the keeper (helper_pid) and by the replay's
- * thread while the helper has nothing to do; read by the request threads.
+ * is, which the keeper says, and what it is just made to believe, which is in an area of its own. That is
+ * written by the replay's thread while the helper has nothing to do, and read by the request threads.
  */
 #pragma once
+#include "core/base/layout.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Of struct replay_memory and what it holds. Another number for each change (fs/layout.h). */
+#define REPLAY_LAYOUT LAYOUT(1)
 
 #define ECHO_DEPTH_MAX 128 /* directories above a name; deeper ones are not echoed */
 #define REPLAY_TOKEN_SIZE 48
@@ -40,11 +44,17 @@ struct echo {
 	struct echo_spot from, to; /* to: of a move only */
 };
 
-struct replay_shared {
-	int32_t helper_pid; /* set before the helper is told anything, 0 again before its number can be another's */
-	uint32_t active;    /* echo holds; stored last */
+/* In struct shared. */
+struct replay_helper {
+	int32_t pid; /* set before the helper is told anything, 0 again before its number can be another's */
 	char token[REPLAY_TOKEN_SIZE]; /* a name in the root that only the helper finds: a directory that is nowhere */
-	uint64_t nowhere;	       /* its node, while the kernel knows it */
-	uint64_t sequence;	       /* of the helper's tasks */
+};
+
+/* In AREA_REPLAY. */
+struct replay_memory {
+	LAYOUT_OTHER_SPACE
+	uint32_t active;   /* echo holds; stored last */
+	uint64_t nowhere;  /* the token's node, while the kernel knows it */
+	uint64_t sequence; /* of the helper's tasks */
 	struct echo echo;
 };

@@ -20,6 +20,9 @@ struct server_options {
 	struct journal *journal;
 	void (*status)(void *json_object); /* adds what the mount knows of itself to hrfs-status (a json_t *) */
 	void (*detach)(void);		   /* hrfs-detach: the keeper is to unmount lazily */
+	/* hrfs-upgrade: NULL and an id that the status tells of, or why not; then, when that has been answered, it begins */
+	const char *(*plan_upgrade)(const char *worker, const char *git, uint64_t *id);
+	void (*begin_upgrade)(const char *worker, const char *git);
 };
 
 /*

@@ -1,6 +1,6 @@
 /* Watchman's small commands: what this server is, and which roots it has. */
 #include "fs/server_parts.h"
-#include "hrfs-config.h"
+#include "fs/version.h"
 #include <errno.h>
 #include <string.h>
 
@@ -89,7 +89,7 @@ void cmd_version(struct request *r)
 {
 	const json_t *options = json_array_get(r->args, 1);
 	const json_t *required = json_object_get(options, "required"), *optional = json_object_get(options, "optional");
-	json_t *o = json_pack("{s:s,s:s}", "version", WATCHMAN_VERSION, "hrfs-version", HRFS_VERSION);
+	json_t *o = json_pack("{s:s,s:s}", "version", WATCHMAN_VERSION, "hrfs-version", FS_VERSION);
 	json_t *found = json_object();
 	AUTO_BUF missing = { 0 };
 

@@ -24,6 +24,7 @@ static const struct command {
 	{ "hrfs-settle", cmd_settle, COMMAND_ROOT | COMMAND_OPEN | COMMAND_NOW },
 	{ "hrfs-state", cmd_state, COMMAND_ROOT | COMMAND_NOW },
 	{ "hrfs-status", cmd_status, COMMAND_ROOT | COMMAND_OPEN },
+	{ "hrfs-upgrade", cmd_upgrade, COMMAND_ROOT },
 	{ "list-capabilities", cmd_list_capabilities, COMMAND_OPEN },
 	{ "log-level", cmd_log_level, 0 },
 	{ "query", cmd_query, COMMAND_ROOT | COMMAND_NOW },

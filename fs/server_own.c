@@ -73,8 +73,10 @@ void cmd_status(struct request *r)
 		json_set_bytes(o, "mountpoint", server.o.mountpoint);
 		if (server.o.status)
 			server.o.status(o);
-		if (!r->connection->trusted)
+		if (!r->connection->trusted) {
 			hide_names(json_object_get(o, "slow"));
+			json_object_del(json_object_get(o, "upgrade"), "error");
+		}
 	}
 	finish(r, o);
 }

@@ -382,6 +382,7 @@ command_fn cmd_subscribe, cmd_unsubscribe, cmd_flush;		       /* server_subscrib
 command_fn cmd_state_enter, cmd_state_leave;			       /* server_state.c */
 command_fn cmd_status, cmd_settle, cmd_history, cmd_state, cmd_detach; /* server_own.c */
 command_fn cmd_foreign;						       /* server_foreign.c */
+command_fn cmd_upgrade;						       /* server_upgrade.c */
 command_fn cmd_register, cmd_reply, cmd_job_add, cmd_job_remove;       /* server_supervisor.c */
 /* hrfs-wait without a supervisor */
 void settle_for_wait(struct request *r);

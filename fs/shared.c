@@ -6,10 +6,15 @@
 
 struct shared *shared;
 struct lanes *shared_lanes;
+struct replay_memory *shared_replay;
 static void *mapped[AREAS_MAX];
 static size_t mapped_size[AREAS_MAX];
 
 _Static_assert(sizeof(struct shared) <= SHARED_SIZE, "struct shared has outgrown its place");
+/* Whoever moves something gives KEEPER_PROTOCOL the next number; config may grow at its end. */
+_Static_assert(KEEPER_PROTOCOL == 1 && offsetof(struct shared, config) == 1476 && sizeof(struct replay_helper) == 52 &&
+		       offsetof(struct worker_config, sidedoor_why) == 16494,
+	       "another protocol between keeper and worker");
 
 int shared_map(int memfd)
 {
@@ -57,7 +62,8 @@ static int map_area(int memfd, enum area_kind k, const struct area *a)
 		munmap(mapped[k], mapped_size[k]);
 	mapped[k] = NULL;
 	if (a->layout)
-		p = mmap(NULL, a->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, (off_t)a->offset);
+		p = mmap(NULL, a->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd,
+			 (off_t)a->offset);
 	if (p == MAP_FAILED)
 		return a->layout ? -errno : 0;
 	/* A core dump of gigabytes of holes helps nobody. */
@@ -74,6 +80,7 @@ int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX])
 	for (enum area_kind k = 0; r == 0 && k < AREAS; k++)
 		r = map_area(memfd, k, &areas[k]);
 	shared_lanes = mapped[AREA_LANES];
+	shared_replay = mapped[AREA_REPLAY];
 	return r;
 }
 
@@ -93,4 +100,9 @@ void *shared_journal(size_t *size_bytes)
 {
 	*size_bytes = mapped_size[AREA_JOURNAL];
 	return mapped[AREA_JOURNAL];
+}
+
+void *shared_sidedoor(void)
+{
+	return mapped[AREA_SIDEDOOR];
 }

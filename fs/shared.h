@@ -44,6 +44,7 @@
 #define NAME_CLASSES 3
 #define NAMES_SIZE (1UL << 29) /* for each of the three sizes of names */
 #define JOURNAL_SIZE (1UL << 30)
+#define REPLAY_SIZE ((sizeof(struct replay_memory) + 4095) & ~4095UL)
 
 /* How changes behind the mount are seen. */
 enum sidedoor_how { SIDEDOOR_NONE, SIDEDOOR_FANOTIFY };
@@ -109,13 +110,22 @@ struct worker_config {
 	int32_t keeper_pid;
 	char source[PATH_MAX], mountpoint[PATH_MAX], socket_path[PATH_MAX], log_path[PATH_MAX];
 	int32_t sidedoor; /* enum sidedoor_how; 0: names and attributes are believed for a second */
-	int32_t sidedoor_group, sidedoor_memory; /* descriptors */
+	int32_t sidedoor_group;	  /* a descriptor */
 	uint8_t sidedoor_off;	  /* by an option */
 	uint8_t sidedoor_renames; /* the kernel tells both names of a rename in one event, and the object of each */
 	char sidedoor_why[64];	  /* NONE: for people */
 };
 
-enum area_kind { AREA_LANES, AREA_NODES, AREA_NAMES, AREA_JOURNAL, AREAS, AREAS_MAX = 16 };
+enum area_kind {
+	AREA_LANES,
+	AREA_NODES,
+	AREA_NAMES,
+	AREA_JOURNAL,
+	AREA_REPLAY,
+	AREA_SIDEDOOR,
+	AREAS,
+	AREAS_MAX = 16,
+};
 
 /* Where one is in the memfd. */
 struct area {
@@ -145,8 +155,8 @@ struct shared {
 	uint32_t current; /* counts upgrades: areas[current % 2] are in force, the others are made for the next one */
 	uint32_t wanted[AREAS_MAX]; /* layouts of the worker that is to be the next one */
 	struct upgrade upgrade;
-	struct worker_config config;
-	struct replay_shared replay;
+	struct replay_helper replay;
+	struct worker_config config; /* the last: it may grow */
 };
 
 /* Made with this program's layouts; 0 or -errno. */
@@ -158,7 +168,9 @@ int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX]);
 
 extern struct shared *shared;
 extern struct lanes *shared_lanes;
+extern struct replay_memory *shared_replay;
 const struct area *shared_areas(void); /* those in force */
 void *shared_nodes(size_t *size_bytes);
 void *shared_names(unsigned size_class, size_t *size_bytes);
 void *shared_journal(size_t *size_bytes);
+void *shared_sidedoor(void);

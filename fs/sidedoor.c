@@ -175,27 +175,28 @@ static void *handle_all(void *arg)
 int sidedoor_start(void)
 {
 	const struct worker_config *c = &shared->config;
-	bool fresh;
 	int r;
 
 	if (!c->sidedoor)
 		return 0;
 	fcntl(c->sidedoor_group, F_SETFD, FD_CLOEXEC);
-	r = sidedoor_memory_map(c->sidedoor_memory, &fresh);
-	if (r == 0)
-		r = watch_open();
+	sidedoor_memory_use();
+	r = watch_open();
 	if (r < 0)
 		return r;
 	adopt_again();
 	r = care_start();
-	if (r == 0)
-		r = ring_start();
 	if (r < 0)
 		return r;
 	on = true;
 	if (!watch_has(NODE_ROOT))
 		watch(NODE_ROOT, c->root_fd, true);
 	return 0;
+}
+
+int sidedoor_read(void)
+{
+	return on ? ring_start() : 0;
 }
 
 int sidedoor_serve(void)

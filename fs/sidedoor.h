@@ -9,8 +9,10 @@
 #include "fs/sidedoor_ring.h"
 #include "fs/table.h"
 
-/* The events that a dead worker had not handled, and the watches. Once the table is there. 0 or -errno */
+/* The watches. Once the table is there. 0 or -errno */
 int sidedoor_start(void);
+/* From here on events are read: those that a dead worker had not handled stand before them. 0 or -errno */
+int sidedoor_read(void);
 /* From here on changes are handled: the journal, the settler and the notifier run. 0 or -errno */
 int sidedoor_serve(void);
 void sidedoor_stop(void);

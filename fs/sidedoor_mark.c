@@ -3,7 +3,7 @@
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include "fs/sidedoor_event.h"
-#include "fs/sidedoor_memory.h"
+#include "fs/shared.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -78,7 +78,7 @@ void sidedoor_prepare(struct worker_config *c)
 {
 	struct statfs fs;
 	char why[64];
-	int group, memory;
+	int group;
 
 	if (c->sidedoor_off || !feature_wanted(FEATURE_FANOTIFY)) {
 		refuse(c, "switched off");
@@ -95,14 +95,7 @@ void sidedoor_prepare(struct worker_config *c)
 		refuse(c, why);
 		return;
 	}
-	memory = sidedoor_memory_create();
-	if (memory < 0) {
-		close(group);
-		refuse(c, "no memory");
-		return;
-	}
 	c->sidedoor_group = group;
-	c->sidedoor_memory = memory;
 	c->sidedoor = SIDEDOOR_FANOTIFY;
 }
 

@@ -1,15 +1,17 @@
 /*
- * What of the side door outlives a worker, in a memfd of its own: the events that were read and are
- * not handled yet, and which directories are watched. As in fs/shared.h, each structure is valid at
- * each instruction. A worker of another layout begins anew, and compares everything.
+ * What of the side door outlives a worker, in an area of the shared memory (fs/shared.h): the events that
+ * were read and are not handled yet, and which directories are watched.
  */
 #pragma once
+#include "core/base/layout.h"
 #include "core/change.h"
 #include "core/hash.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define SIDEDOOR_LAYOUT 1
+/* Of struct sidedoor_memory and what it holds. Another number for each change (fs/layout.h). */
+#define SIDEDOOR_LAYOUT LAYOUT(1)
+
 #define SIDEDOOR_READ 65536
 #define SIDEDOOR_RING (4U << 20)
 #define SIDEDOOR_READERS 16
@@ -17,6 +19,7 @@
 
 /* One object with a mark of its own. Events name it by its file handle, of which this is the hash. */
 struct watch {
+	LAYOUT_OTHER_SPACE
 	uint32_t used;		  /* stored last */
 	uint32_t index, sequence; /* of its node */
 	uint32_t adopted;	  /* watched for the journal's sake: the kernel may know nothing of it */
@@ -25,7 +28,7 @@ struct watch {
 };
 
 struct sidedoor_memory {
-	uint32_t layout;
+	uint32_t zero;
 	/* whose changes are our own: the worker that reads, and those before it until their last event has been read */
 	uint32_t reader_count;
 	int32_t readers[SIDEDOOR_READERS];
@@ -40,7 +43,4 @@ struct sidedoor_memory {
 
 extern struct sidedoor_memory *sidedoor_memory;
 
-/* The memfd, or -errno */
-int sidedoor_memory_create(void);
-/* 0 or -errno. *fresh: nothing that a dead worker has left can be used */
-int sidedoor_memory_map(int fd, bool *fresh);
+void sidedoor_memory_use(void);

@@ -1,6 +1,6 @@
 #include "fs/spawn.h"
-#include "core/base/exe.h"
 #include "core/base/log.h"
+#include "fs/control.h"
 #include "fs/oom.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static void default_signals(void)
@@ -22,45 +24,111 @@ static void default_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-static void exec_worker(int memfd, int control)
+/*
+ * "--worker PROTOCOL MEMORY CONTROL [STDERR]": what every program that is to serve under this keeper has to know.
+ * STDERR: it is to say first whether it fits, and standard error is that descriptor from then on.
+ */
+static void exec_worker(int program, int memfd, int control, int later_stderr)
 {
-	char memory_text[16], control_text[16];
+	char protocol_text[16], memory_text[16], control_text[16], stderr_text[16];
+	char *const argv[] = { (char[]){ "hrfs-fs" },
+			       (char[]){ "--worker" },
+			       protocol_text,
+			       memory_text,
+			       control_text,
+			       later_stderr < 0 ? NULL : stderr_text,
+			       NULL };
 
-	default_signals();
 	for (uint32_t i = 0; i < LANES_MAX; i++)
 		fcntl(shared->config.device_fds[i], F_SETFD, 0);
 	fcntl(shared->config.root_fd, F_SETFD, 0);
 	fcntl(shared->config.listener, F_SETFD, 0);
 	fcntl(memfd, F_SETFD, 0);
-	if (shared->config.sidedoor) {
+	if (shared->config.sidedoor)
 		fcntl(shared->config.sidedoor_group, F_SETFD, 0);
-		fcntl(shared->config.sidedoor_memory, F_SETFD, 0);
-	}
 	fcntl(control, F_SETFD, 0);
+	snprintf(protocol_text, sizeof(protocol_text), "%d", KEEPER_PROTOCOL);
 	snprintf(memory_text, sizeof(memory_text), "%d", memfd);
 	snprintf(control_text, sizeof(control_text), "%d", control);
-	/* the program as it is now, also when the file has been replaced */
-	execl("/proc/self/exe", "hrfs-fs", "--worker", memory_text, control_text, NULL);
-	_exit(127);
+	snprintf(stderr_text, sizeof(stderr_text), "%d", later_stderr);
+	execveat(program, "", argv, environ, AT_EMPTY_PATH);
 }
 
-pid_t spawn_worker(int memfd, int *control)
+/* its own end in *child and the keeper's in *keeper. The pid, 0 in the child, or -errno */
+static pid_t fork_with_socket(int type, int *child, int *keeper)
 {
 	int pair[2];
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	pid = fork();
-	if (pid == 0)
-		exec_worker(memfd, pair[1]);
-	close(pair[1]);
-	if (pid < 0) {
+	if (pid < 0)
+		pid = -errno;
+	if (pid == 0) {
 		close(pair[0]);
-		return -errno;
+		*child = pair[1];
+		return 0;
 	}
-	*control = pair[0];
+	close(pair[1]);
+	if (pid < 0)
+		close(pair[0]);
+	else
+		*keeper = pair[0];
 	return pid;
+}
+
+pid_t spawn_worker(const struct program *p, int memfd, int *control)
+{
+	int own;
+	pid_t pid = fork_with_socket(SOCK_SEQPACKET, &own, control);
+
+	if (pid)
+		return pid;
+	default_signals();
+	exec_worker(p->worker, memfd, own, -1);
+	_exit(127);
+}
+
+static int send_program(int control, enum control_message m, const char *path)
+{
+	int fd = program_open(path, makedev(0, shared->config.device_minor), shared->config.root_fd);
+
+	if (fd == -EPERM)
+		fprintf(stderr, "%s: root executes it only when it is root's and nobody else can write to it\n", path);
+	else if (fd < 0)
+		fprintf(stderr, "%s: %s\n", path, strerror(-fd));
+	else
+		control_send(control, m, 0, fd);
+	return fd;
+}
+
+/* In a process of its own: a path may lead into the mount, and then wait for a worker, which the keeper must never do. */
+static void become_candidate(const char *worker_path, const char *git_path, int memfd, int errors, int control)
+{
+	int later_stderr = fcntl(STDERR_FILENO, F_DUPFD, 3);
+	int program;
+
+	default_signals();
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* while it waits, it holds what tells the worker that the keeper is dead */
+	dup2(errors, STDERR_FILENO);
+	program = send_program(control, CONTROL_PROGRAM, worker_path);
+	if (program < 0 || send_program(control, CONTROL_GIT_PROGRAM, git_path) < 0)
+		_exit(126);
+	prctl(PR_SET_PDEATHSIG, 0);
+	exec_worker(program, memfd, control, later_stderr);
+	fprintf(stderr, "%s: it cannot be executed: %s\n", worker_path, strerror(errno));
+}
+
+pid_t spawn_candidate(const char *worker_path, const char *git_path, int memfd, int errors, int *control)
+{
+	int own;
+	pid_t pid = fork_with_socket(SOCK_SEQPACKET, &own, control);
+
+	if (pid)
+		return pid;
+	become_candidate(worker_path, git_path, memfd, errors, own);
+	_exit(127);
 }
 
 /* A repository may be hostile: libgit2 reads it as its owner, never as root. */
@@ -77,16 +145,7 @@ static int become_owner(int root_fd)
 	return setgid(st.st_gid) || setuid(st.st_uid) ? -errno : 0;
 }
 
-static struct buf git_path;
-static int git_program = -1; /* O_PATH */
-
-void spawn_prepare(void)
-{
-	if (exe_find("hrfs-git", &git_path) == 0)
-		git_program = open(git_path.data, O_PATH | O_CLOEXEC);
-}
-
-static void exec_git(int root_fd, int socket, const char *root)
+static void exec_git(const struct program *p, int root_fd, int socket, const char *root)
 {
 	char text[16];
 	char *const argv[] = { (char[]){ "hrfs-git" }, (char[]){ "--socket" }, text, (char *)root, NULL };
@@ -96,38 +155,31 @@ static void exec_git(int root_fd, int socket, const char *root)
 	if (become_owner(root_fd) || setsid() < 0)
 		_exit(126);
 	fcntl(socket, F_SETFD, 0);
+	fcntl(p->git, F_SETFD, 0); /* were it a script, its interpreter would read it there */
 	snprintf(text, sizeof(text), "%d", socket);
-	execveat(git_program, "", argv, environ, AT_EMPTY_PATH);
-	execv(git_path.data, argv); /* a script can't be read through a descriptor that is closed then */
+	execveat(p->git, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
 }
 
-pid_t spawn_git(const struct worker_config *c, int *socket)
+pid_t spawn_git(const struct program *p, const struct worker_config *c, int *socket)
 {
-	int pair[2];
+	int own;
 	pid_t pid;
 
-	if (git_program < 0) {
+	if (p->git < 0) {
 		log_warn("event=no_git_helper meaning=\"nothing counts as ignored\"");
 		return -ENOENT;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	pid = fork();
+	pid = fork_with_socket(SOCK_STREAM, &own, socket);
 	if (pid == 0)
-		exec_git(c->root_fd, pair[1], c->source);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return -EAGAIN;
-	}
-	*socket = pair[0];
+		exec_git(p, c->root_fd, own, c->source);
 	return pid;
 }
 
-static void exec_replay(int socket, const char *mountpoint)
+static void exec_replay(int program, int socket, const char *mountpoint)
 {
 	char text[16];
+	char *const argv[] = { (char[]){ "hrfs-fs" }, (char[]){ "--replay" }, text, (char *)mountpoint, NULL };
 
 	default_signals();
 	oom_spare_no_more();
@@ -135,25 +187,16 @@ static void exec_replay(int socket, const char *mountpoint)
 		_exit(126);
 	fcntl(socket, F_SETFD, 0);
 	snprintf(text, sizeof(text), "%d", socket);
-	execl("/proc/self/exe", "hrfs-fs", "--replay", text, mountpoint, NULL);
+	execveat(program, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
 }
 
-pid_t spawn_replay(const struct worker_config *c, int *socket)
+pid_t spawn_replay(const struct program *p, const struct worker_config *c, int *socket)
 {
-	int pair[2];
-	pid_t pid;
+	int own;
+	pid_t pid = fork_with_socket(SOCK_SEQPACKET, &own, socket);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	pid = fork();
 	if (pid == 0)
-		exec_replay(pair[1], c->mountpoint);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return -EAGAIN;
-	}
-	*socket = pair[0];
+		exec_replay(p->worker, own, c->mountpoint);
 	return pid;
 }

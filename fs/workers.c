@@ -4,6 +4,7 @@
 #include "fs/kept.h"
 #include "fs/replay_keep.h"
 #include "fs/spawn.h"
+#include "fs/upgrade.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,14 +15,9 @@
 #define GIT_FAILURES_MOST 5
 #define END_MS 3000 /* from a child's last word to its end, when it hangs on nothing */
 
-struct worker {
-	pid_t pid;
-	int control;
-	bool served;
-};
-
-static const struct worker none = { .control = -1 };
-static struct worker active = { .control = -1 }, standby = { .control = -1 };
+static const struct worker none = NO_WORKER;
+static struct worker active = NO_WORKER, standby = NO_WORKER;
+static struct program program = NO_PROGRAM;
 static int memory;
 static int failures;
 static pid_t git;
@@ -30,7 +26,7 @@ static int git_failures; /* since the worker began to serve */
 static int spawn(struct worker *w)
 {
 	*w = none;
-	w->pid = spawn_worker(memory, &w->control);
+	w->pid = spawn_worker(&program, memory, &w->control);
 	if (w->pid > 0)
 		return 0;
 	log_error("event=no_worker error=%d", -w->pid);
@@ -46,32 +42,34 @@ static void start_git(void)
 {
 	int socket;
 
-	git = spawn_git(&shared->config, &socket);
+	git = spawn_git(&program, &shared->config, &socket);
 	if (git < 0)
 		return;
 	control_send(active.control, CONTROL_GIT, 0, socket);
 	close(socket);
 }
 
-static void go(void)
+static void go(uint64_t id)
 {
 	shared->generation++;
 	git_failures = 0;
 	start_git(); /* the dead worker's ends by itself, its socket is closed */
 	helper_hand_over(active.control);
 	kept_each(hand_over, NULL);
-	control_send(active.control, CONTROL_GO, 0, -1);
+	control_send(active.control, CONTROL_GO, id, -1);
 }
 
-int workers_start(int memfd)
+int workers_start(int memfd, struct program *p)
 {
 	int r;
 
 	memory = memfd;
+	program = *p;
+	*p = (struct program)NO_PROGRAM;
 	r = spawn(&active);
 	if (r < 0)
 		return r;
-	go();
+	go(0);
 	if (shared->config.takeover)
 		spawn(&standby);
 	return 0;
@@ -113,9 +111,13 @@ bool workers_hear(void (*said)(enum control_message m))
 		case CONTROL_REPLAY:
 			helper_wanted(active.control);
 			break;
+		case CONTROL_UPGRADE:
+			upgrade_asked(fd);
+			break;
 		case CONTROL_SERVING:
 			active.served = true;
 			failures = 0;
+			upgrade_serves();
 			/* fall through */
 		default:
 			said((enum control_message)p.message);
@@ -149,31 +151,111 @@ bool workers_replace(void)
 	else if (failed)
 		failures++;
 	active = none;
+	if (upgrade_goes_on())
+		return true;
 	if (!shared->config.takeover || failures >= FAILURES_MOST)
 		return false;
+	return workers_go_on();
+}
+
+bool workers_go_on(void)
+{
 	if (standby.pid > 0)
 		active = standby;
 	else if (spawn(&active) < 0)
 		return false;
 	standby = none;
-	go();
+	go(0);
 	spawn(&standby);
 	return true;
 }
 
-void workers_standby_died(void)
+static void standby_died(void)
 {
 	failures += has_failed(standby.pid);
 	close(standby.control);
 	standby = none;
 	log_warn("event=standby_died failures=%d", failures);
-	if (failures < FAILURES_MOST)
+	upgrade_standby_died();
+	if (standby.pid <= 0 && failures < FAILURES_MOST && !upgrade_is_starting())
 		spawn(&standby);
+}
+
+void workers_standby_heard(void)
+{
+	struct control_packet p;
+	int fd, r = -EAGAIN;
+
+	while (standby.control >= 0 && (r = control_receive(standby.control, &p, &fd, 1)) == 1) {
+		if (fd >= 0)
+			close(fd);
+		upgrade_standby_said((enum control_message)p.message);
+	}
+	if (standby.control >= 0 && r != -EAGAIN)
+		standby_died();
+}
+
+/* ---- for an upgrade ---- */
+
+int workers_memory(void)
+{
+	return memory;
+}
+
+bool workers_tell_standby(enum control_message m)
+{
+	return standby.pid > 0 && control_send(standby.control, m, 0, -1) == 0;
+}
+
+void workers_drop(struct worker *w)
+{
+	if (w->pid > 0)
+		kill(w->pid, SIGKILL);
+	if (w->control >= 0)
+		close(w->control);
+	*w = none;
+}
+
+void workers_drop_standby(void)
+{
+	workers_drop(&standby);
+}
+
+void workers_kill_active(void)
+{
+	kill(active.pid, SIGKILL);
+}
+
+void workers_swap_program(struct program *p)
+{
+	struct program before = program;
+
+	program = *p;
+	*p = before;
+	helper_renew();
+}
+
+void workers_go_with(struct worker *w, uint64_t id)
+{
+	active = *w;
+	*w = none;
+	go(id);
+}
+
+void workers_new_standby(void)
+{
+	workers_drop(&standby);
+	spawn(&standby);
 }
 
 void workers_ended(pid_t pid)
 {
 	helper_ended(pid);
+}
+
+const struct program *workers_program(void)
+{
+	return &program;
 }
 
 void workers_reaped(pid_t pid)
@@ -182,6 +264,8 @@ void workers_reaped(pid_t pid)
 	if (pid != git)
 		return;
 	git = 0;
+	if (active.control < 0)
+		return; /* the next worker gets one */
 	if (++git_failures > GIT_FAILURES_MOST) {
 		log_error("event=git_helper_given_up meaning=\"nothing counts as ignored from now on\"");
 		return;
@@ -205,12 +289,15 @@ static void wait_for(pid_t pid)
 /* Whoever waits for the keeper's end finds everything closed then. */
 void workers_end(bool at_once)
 {
+	pid_t candidate = upgrade_end();
+
 	if (standby.pid > 0)
 		kill(standby.pid, SIGKILL);
 	if (at_once && active.pid > 0)
 		kill(active.pid, SIGKILL);
 	wait_for(active.pid);
 	wait_for(standby.pid);
+	wait_for(candidate);
 	wait_for(git);
 	wait_for(helper_leave());
 }

@@ -48,26 +48,55 @@ static bool build_top(char *dir)
 	return false;
 }
 
+static const char *folder_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (strcmp(places[i].name, name) == 0)
+			return places[i].folder;
+	}
+	return "";
+}
+
+static const char *installed_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (strcmp(places[i].name, name) == 0)
+			return places[i].installed;
+	}
+	return HRFS_LIBEXECDIR;
+}
+
 int exe_find(const char *name, struct buf *out)
 {
 	const char *given = secure_getenv("HRFS_LIBEXECDIR");
-	const char *folder = "", *installed = HRFS_LIBEXECDIR;
 	char self[PATH_MAX];
 	ssize_t len;
 
 	if (given && *given)
 		return look(out, given, "", name);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (strcmp(places[i].name, name) == 0) {
-			folder = places[i].folder;
-			installed = places[i].installed;
-		}
-	}
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len < 0)
 		return -errno;
 	self[len] = '\0';
 	if (build_top(self))
-		return look(out, self, folder, name);
-	return look(out, installed, "", name);
+		return look(out, self, folder_of(name), name);
+	return look(out, installed_of(name), "", name);
+}
+
+int exe_find_beside(const char *of, const char *name, struct buf *out)
+{
+	char top[PATH_MAX];
+	char *slash;
+
+	if (strlen(of) >= sizeof(top))
+		return -ENAMETOOLONG;
+	strcpy(top, of);
+	if (build_top(top))
+		return look(out, top, folder_of(name), name);
+	strcpy(top, of);
+	slash = strrchr(top, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	return look(out, top, "", name);
 }

@@ -7,3 +7,5 @@
  * lies in a build tree, else in the installed directory. 0, -ENOENT (out holds the place looked at last) or -errno
  */
 int exe_find(const char *name, struct buf *out);
+/* The same for the executable `of` instead of this one: what belongs to it, wherever it lies. */
+int exe_find_beside(const char *of, const char *name, struct buf *out);

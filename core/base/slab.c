@@ -50,6 +50,27 @@ int slab_open(struct slab *s, void *region, size_t size_bytes, size_t item_size,
 	return 0;
 }
 
+int slab_convert(const void *from, size_t from_size_bytes, size_t from_item_size, size_t from_used_offset,
+		 struct slab *to, void (*item)(const void *old, void *fresh))
+{
+	const struct slab old = { .base = (char *)from, .item_size = from_item_size, .used_offset = from_used_offset };
+	uint32_t end = *stored_end(&old);
+
+	if (end > from_size_bytes / from_item_size)
+		return -EINVAL;
+	if (end > to->most)
+		return -ENOSPC;
+	for (uint32_t i = 1; i < end; i++) {
+		if (!*used_word(&old, i))
+			continue;
+		item(slab_at(&old, i), slab_at(to, i));
+		slab_publish(to, i);
+	}
+	to->end = end ? end : 1;
+	__atomic_store_n(stored_end(to), to->end, __ATOMIC_RELEASE);
+	return 0;
+}
+
 uint32_t slab_alloc(struct slab *s)
 {
 	uint32_t index = s->free;

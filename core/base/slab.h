@@ -21,6 +21,12 @@ struct slab {
  * while it is used. 0 or -EINVAL (sizes that cannot be)
  */
 int slab_open(struct slab *s, void *region, size_t size_bytes, size_t item_size, size_t used_offset);
+/*
+ * What a slab of another item size holds, into `to`, which is empty: each used item by item(), under its number.
+ * Whoever works with it opens it anew. 0; -EINVAL: `from` is none; -ENOSPC: it has no room
+ */
+int slab_convert(const void *from, size_t from_size_bytes, size_t from_item_size, size_t from_used_offset,
+		 struct slab *to, void (*item)(const void *old, void *fresh));
 /* a place, its content undefined but for used == 0; 0: no room. Published once it is filled in */
 uint32_t slab_alloc(struct slab *s);
 void slab_publish(struct slab *s, uint32_t index);

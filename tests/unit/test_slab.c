@@ -157,6 +157,56 @@ static void test_touches_no_more_than_needed(void **unused)
 	munmap(big, size);
 }
 
+struct wide {
+	uint32_t used;
+	uint32_t zero;
+	uint64_t more, value;
+};
+
+static void widen(const void *old, void *fresh)
+{
+	((struct wide *)fresh)->value = ((const struct item *)old)->value;
+}
+
+/* Into items of another size, under the same numbers: what was free is free. */
+static void test_converted(void **unused)
+{
+	struct slab s = open_slab(), to;
+	size_t size = 64 * sizeof(struct wide);
+	struct wide *wide = calloc(1, size);
+
+	for (uint64_t i = 1; i <= 20; i++)
+		add(&s, i * 10);
+	slab_free(&s, 7);
+	slab_free(&s, 20);
+	assert_int_equal(slab_open(&to, wide, size, sizeof(*wide), offsetof(struct wide, used)), 0);
+	assert_int_equal(slab_convert(region, SIZE, sizeof(struct item), offsetof(struct item, used), &to, widen), 0);
+	assert_int_equal(slab_open(&to, wide, size, sizeof(*wide), offsetof(struct wide, used)), 0);
+	assert_int_equal(slab_end(&to), 21);
+	for (uint32_t i = 1, n = 0; n < 18; n++, i++) {
+		i += i == 7;
+		assert_int_equal(slab_next(&to, i == 8 ? 6 : i - 1), i);
+		assert_int_equal(((struct wide *)slab_at(&to, i))->value, i * 10);
+	}
+	assert_int_equal(slab_next(&to, 19), 0);
+	free(wide);
+}
+
+static void test_converted_without_room(void **unused)
+{
+	struct slab s = open_slab(), to;
+	size_t size = 8 * sizeof(struct wide);
+	struct wide *wide = calloc(1, size);
+
+	for (uint64_t i = 1; i <= 8; i++)
+		add(&s, i);
+	assert_int_equal(slab_open(&to, wide, size, sizeof(*wide), offsetof(struct wide, used)), 0);
+	assert_int_equal(slab_convert(region, SIZE, sizeof(struct item), offsetof(struct item, used), &to, widen), -ENOSPC);
+	*(uint32_t *)region = 100000; /* more than it can hold */
+	assert_int_equal(slab_convert(region, SIZE, sizeof(struct item), offsetof(struct item, used), &to, widen), -EINVAL);
+	free(wide);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, clear, release)
 
 int main(void)
@@ -164,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_numbered_from_one), T(test_full_and_freed),	 T(test_reopened),
 		T(test_used_word_first),   T(test_sizes_that_cannot_be), T(test_touches_no_more_than_needed),
+		T(test_converted),	   T(test_converted_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
