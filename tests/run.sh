@@ -192,7 +192,7 @@ marks() {
 
 stage_build() {
 	stage "building with the address and undefined sanitizers"
-	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled -Dkill_points=true || die "the build failed"
+	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled -Dkill_points=true -Dlayout_test=true || die "the build failed"
 	stage "building the daemon with the thread sanitizer"
 	target=programs CC=clang build "$here/build-tsan" -Db_sanitize=thread -Db_lundef=false -Dwerror=true || die "the build failed"
 }

@@ -9,4 +9,5 @@ HRFS = BUILD / "cli" / "hrfs"
 HRFS_FS = BUILD / "fs" / "hrfs-fs"
 HRFS_GIT = BUILD / "fs" / "git" / "hrfs-git"
 HRFS_SUPERVISOR = BUILD / "supervisor" / "hrfs-supervisor"
+UPGRADE = BUILD / "tests" / "upgrade"  # other versions of hrfs-fs, in builds with -Dlayout_test=true
 HRFS_JOB = BUILD / "supervisor" / "job" / "hrfs-job"
