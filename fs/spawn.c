@@ -60,6 +60,7 @@ static pid_t fork_with_socket(int type, int *child, int *keeper)
 	int pair[2];
 	pid_t pid;
 
+	*child = -1;
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	pid = fork();

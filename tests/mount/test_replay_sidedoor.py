@@ -21,8 +21,6 @@ def test_events_are_those_of_a_plain_directory(mount, test, tree):
         watchers = {name: stack.enter_context(watch(m.path / name)) for name in EDITS}
         for name, (edit, _) in EDITS.items():
             plain, cookies = on_plain(edit, test.dir / "plain" / name)
-            for event in UNTOLD.get(name, ()):
-                plain["a"].remove(event)
             prepare_outside(tree, name)
             edit(tree.src / name)
             before = fingerprint(tree.src / name)
@@ -30,6 +28,10 @@ def test_events_are_those_of_a_plain_directory(mount, test, tree):
             seen, shared = collect(watchers[name])
             after = fingerprint(tree.src / name)
             end = str(tree.src / name / "a" / END)
+            for event in UNTOLD.get(name, ()):  # it may be told where hrfs was quicker than the edit
+                plain["a"].remove(event)
+                if event in seen["a"]:
+                    seen["a"].remove(event)
             assert {**after, end: 0} == {**before, end: 0}, name
             assert seen == plain, name
             assert shared == cookies, name
