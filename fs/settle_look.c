@@ -16,9 +16,16 @@
 #define CLOSED_TO_US_NS 50000000LL
 /*
  * On a busy machine a writer waits for a processor in the middle of a save, for longer than a quiet
- * moment. One that goes to sleep has finished; one that goes on computing is given so long.
+ * moment. One that goes to sleep has finished; one that goes on computing is given so much of a processor.
  */
 #define RUNNING_NS 25000000LL
+#define RUNNERS 64
+
+/* What a thread had had of a processor when it was first looked at after it had written. */
+static struct runner {
+	pid_t tid;
+	int64_t wrote_ns, ran_ns;
+} runners[RUNNERS]; /* by tid; one that takes another's place gives it time anew, which the cap ends */
 
 void look_done(struct look *l)
 {
@@ -57,14 +64,27 @@ static bool is_running(pid_t tid)
 	return proc_stat(tid, &st) == 0 && (st.state == 'R' || st.state == 'D');
 }
 
-static bool is_recent(const struct rule_batch *b, const struct writer_process *p)
+/* Since it, or the process that it goes on for, wrote. */
+static int64_t ran_since(pid_t tid, const struct rule_batch *b, int64_t wrote_ns)
 {
-	return b->now_ns - p->last_ns < b->quiet_ns + RUNNING_NS;
+	struct runner *r = &runners[(unsigned)tid % RUNNERS];
+	int64_t ran_ns = proc_ran_ns(tid);
+
+	if (ran_ns < 0)
+		return b->now_ns - wrote_ns;
+	if (r->tid != tid || r->wrote_ns != wrote_ns)
+		*r = (struct runner){ tid, wrote_ns, ran_ns };
+	return ran_ns - r->ran_ns;
+}
+
+static bool goes_on(const struct rule_batch *b, const struct writer_process *p, pid_t tid)
+{
+	return is_running(tid) && ran_since(tid, b, p->last_ns) < RUNNING_NS;
 }
 
 static bool may_go_on(const struct rule_batch *b, const struct writer_process *p)
 {
-	return is_recent(b, p) && (is_running(p->tid) || (p->tid != p->pid && is_running(p->pid)));
+	return goes_on(b, p, p->tid) || (p->tid != p->pid && goes_on(b, p, p->pid));
 }
 
 static bool is_shell(pid_t pid)
@@ -81,7 +101,7 @@ static bool is_shell(pid_t pid)
 	return false;
 }
 
-static bool has_running_child(pid_t pid)
+static bool has_running_child(const struct rule_batch *b, const struct writer_process *p, pid_t pid)
 {
 	char path[64], text[256];
 	AUTO_FD fd = -1;
@@ -98,7 +118,7 @@ static bool has_running_child(pid_t pid)
 
 		if (end == at)
 			break;
-		if (is_running(child))
+		if (goes_on(b, p, child))
 			return true;
 	}
 	return false;
@@ -107,8 +127,8 @@ static bool has_running_child(pid_t pid)
 /* "mkdir -p a && echo >a/b": the shell that has started the one is about to do the other. */
 static bool shell_goes_on(const struct rule_batch *b, const struct writer_process *p)
 {
-	return p->young && is_recent(b, p) && is_shell(p->parent) &&
-	       (is_running(p->parent) || has_running_child(p->parent));
+	return p->young && is_shell(p->parent) &&
+	       (goes_on(b, p, p->parent) || has_running_child(b, p, p->parent));
 }
 
 static void look_at_process(struct look *l, struct rule_batch *b, struct writer_process *p, dev_t dev, struct inodes *open)

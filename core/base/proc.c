@@ -92,6 +92,18 @@ int proc_command(pid_t pid, struct buf *out)
 	return buf_put(out, line, (size_t)n);
 }
 
+/* Documentation/scheduler/sched-stats.rst: the first number is the time on a processor */
+int64_t proc_ran_ns(pid_t tid)
+{
+	char text[64];
+	ssize_t n = read_proc(tid, "schedstat", text, sizeof(text));
+	long long ran;
+
+	if (n < 0)
+		return n;
+	return sscanf(text, "%lld", &ran) == 1 && ran > 0 ? ran : -ESRCH;
+}
+
 int64_t proc_age_ms(pid_t pid)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);

@@ -18,6 +18,8 @@ int proc_stat(pid_t pid, struct proc_stat *out);
 pid_t proc_of_thread(pid_t tid);
 /* "COMMAND LINE" in one line of at most 200 bytes, its name when that cannot be read. 0 or -errno */
 int proc_command(pid_t pid, struct buf *out);
+/* for how long a thread has had a processor, in nanoseconds; -ESRCH (gone, or the kernel has no such count), -errno */
+int64_t proc_ran_ns(pid_t tid);
 /* how long it has been there, in milliseconds; -ESRCH */
 int64_t proc_age_ms(pid_t pid);
 /* a line of /proc/PID/stat; the name may hold any byte. 0 or -EINVAL */

@@ -122,6 +122,21 @@ static void test_zombie_and_gone(void **unused)
 	assert_true(proc_age_ms(pid) == -ESRCH);
 }
 
+static void test_time_on_a_processor(void **unused)
+{
+	pid_t pid = fork(), self = getpid();
+	int64_t before = proc_ran_ns(self), now;
+
+	if (pid == 0)
+		_exit(0);
+	assert_true(before > 0);
+	do
+		now = proc_ran_ns(self);
+	while (now <= before);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(proc_ran_ns(pid) == -ESRCH);
+}
+
 static void test_command_is_one_line(void **unused)
 {
 	AUTO_BUF command = { 0 };
@@ -162,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_self),
 		cmocka_unit_test(test_of_thread),
 		cmocka_unit_test(test_zombie_and_gone),
+		cmocka_unit_test(test_time_on_a_processor),
 		cmocka_unit_test(test_command_is_one_line),
 	};
 
