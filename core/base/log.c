@@ -83,7 +83,7 @@ static void keep_small(size_t more)
 {
 	char old[PATH_MAX + 3];
 	struct stat now, own;
-	size_t size;
+	size_t size = 0;
 	int fd;
 
 	if (fstat(log_fd, &own))
