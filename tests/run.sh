@@ -54,8 +54,14 @@ check() { # WHAT COMMAND...: one thing that passes or fails
 		count 1 0
 	else
 		count 0 1
-		say "FAILED: $what"
+		failed "$what"
 	fi
+}
+
+# At once, and again at the end: what lies between may be long.
+failed() { # WHAT
+	echo "$*" >>"$work/failures"
+	say "FAILED: $*"
 }
 
 # ---- who runs the tests ----
@@ -123,22 +129,25 @@ pytest_counts() { # LOG
 	}
 	if [ -z "$line" ]; then
 		count 0 1
-		say "FAILED: pytest ended without a result"
+		failed "$(basename "$1"): pytest ended without a result"
 		return
 	fi
 	p=$(number passed) f=$(number failed) e=$(number 'errors?') s=$(number skipped)
 	p=${p:-0} f=$((${f:-0} + ${e:-0}))
 	second=${1%.log}.again.log
+	still=${1%.log}.failed
 	if [ -f "$second" ]; then
 		sed "s/^/again | /" "$second"
 		failed_tests "$second" >"$second.failed"
 		if grep -qE '[0-9]+ (passed|failed|error)' "$second"; then
 			comm -23 "${1%.log}.failed" "$second.failed" | sed 's/^/passed only when run again: /' >>"$work/flaky"
 			f=$(wc -l <"$second.failed")
+			still=$second.failed
 			# an error at a test's end comes beside its "passed": each is counted once
 			p=$((p - ${e:-0} + $(wc -l <"${1%.log}.failed") - f))
 		fi
 	fi
+	sed "s/$/ ($(basename "${1%.log}"))/" "$still" >>"$work/failures"
 	count "$p" "$f" "${s:-0}"
 }
 
@@ -206,6 +215,7 @@ stage_unit() {
 	}
 	ok=$(number Ok) fail=$(number Fail) late=$(number Timeout) skip=$(number Skipped)
 	[ -n "$ok" ] || fail=1
+	grep -E '^ *[0-9]+/[0-9]+ .* (FAIL|TIMEOUT|ERROR) ' "$work/unit.log" >>"$work/failures"
 	count "${ok:-0}" "$((${fail:-0} + ${late:-0}))" "${skip:-0}"
 }
 
@@ -319,6 +329,7 @@ summary() {
 	done <"$work/counts"
 	say "$skipped skipped, for the reasons above"
 	[ ! -s "$work/flaky" ] || sed 's/^/dev: /' "$work/flaky" >&2
+	[ ! -s "$work/failures" ] || sed 's/^/dev: FAILED: /' "$work/failures" >&2
 	clean_up
 	echo "$passed passed, $failed failed"
 	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
