@@ -146,23 +146,23 @@ static int become_owner(int root_fd)
 	return setgid(st.st_gid) || setuid(st.st_uid) ? -errno : 0;
 }
 
-static void exec_git(const struct program *p, int root_fd, int socket, const char *root)
+static void exec_git(const struct program *p, int root_fd, int door, const char *root)
 {
 	char text[16];
-	char *const argv[] = { (char[]){ "hrfs-git" }, (char[]){ "--socket" }, text, (char *)root, NULL };
+	char *const argv[] = { (char[]){ "hrfs-git" }, (char[]){ "--door" }, text, (char *)root, NULL };
 
 	default_signals();
 	oom_spare_no_more();
 	if (become_owner(root_fd) || setsid() < 0)
 		_exit(126);
-	fcntl(socket, F_SETFD, 0);
+	fcntl(door, F_SETFD, 0);
 	fcntl(p->git, F_SETFD, 0); /* were it a script, its interpreter would read it there */
-	snprintf(text, sizeof(text), "%d", socket);
+	snprintf(text, sizeof(text), "%d", door);
 	execveat(p->git, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
 }
 
-pid_t spawn_git(const struct program *p, const struct worker_config *c, int *socket)
+pid_t spawn_git(const struct program *p, const struct worker_config *c, int *door)
 {
 	int own;
 	pid_t pid;
@@ -171,7 +171,7 @@ pid_t spawn_git(const struct program *p, const struct worker_config *c, int *soc
 		log_warn("event=no_git_helper meaning=\"nothing counts as ignored\"");
 		return -ENOENT;
 	}
-	pid = fork_with_socket(SOCK_STREAM, &own, socket);
+	pid = fork_with_socket(SOCK_SEQPACKET, &own, door);
 	if (pid == 0)
 		exec_git(p, c->root_fd, own, c->source);
 	return pid;

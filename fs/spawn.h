@@ -10,7 +10,7 @@ pid_t spawn_worker(const struct program *p, int memfd, int *control);
  * says on its standard error goes to `errors` until it has found that it fits. The pid or -errno
  */
 pid_t spawn_candidate(const char *worker_path, const char *git_path, int memfd, int errors, int *control);
-/* hrfs-git as the owner of the tree, with the worker's end of its socket; it ends when that is closed. The pid or -errno */
-pid_t spawn_git(const struct program *p, const struct worker_config *c, int *socket);
+/* hrfs-git as the owner of the tree, with the keeper's end of its door (fs/git/serve.h); it ends when that is closed. The pid or -errno */
+pid_t spawn_git(const struct program *p, const struct worker_config *c, int *door);
 /* The helper for replay, with the worker's end of its socket; it ends when that is closed. The pid or -errno */
 pid_t spawn_replay(const struct program *p, const struct worker_config *c, int *socket);

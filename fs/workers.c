@@ -1,6 +1,7 @@
 #include "fs/workers.h"
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "fs/git_keep.h"
 #include "fs/kept.h"
 #include "fs/replay_keep.h"
 #include "fs/spawn.h"
@@ -12,7 +13,6 @@
 #include <sys/wait.h>
 
 #define FAILURES_MOST 3 /* workers that ended since one last began or ended to serve */
-#define GIT_FAILURES_MOST 5
 #define END_MS 3000 /* from a child's last word to its end, when it hangs on nothing */
 
 static const struct worker none = NO_WORKER;
@@ -20,8 +20,6 @@ static struct worker active = NO_WORKER, standby = NO_WORKER;
 static struct program program = NO_PROGRAM;
 static int memory;
 static int failures;
-static pid_t git;
-static int git_failures; /* since the worker began to serve */
 
 static int spawn(struct worker *w)
 {
@@ -38,22 +36,10 @@ static void hand_over(uint32_t kind, uint64_t id, int fd, void *arg)
 	control_send(active.control, (enum control_message)kind, id, fd);
 }
 
-static void start_git(void)
-{
-	int socket;
-
-	git = spawn_git(&program, &shared->config, &socket);
-	if (git < 0)
-		return;
-	control_send(active.control, CONTROL_GIT, 0, socket);
-	close(socket);
-}
-
 static void go(uint64_t id)
 {
 	shared->generation++;
-	git_failures = 0;
-	start_git(); /* the dead worker's ends by itself, its socket is closed */
+	git_hand_over(active.control);
 	helper_hand_over(active.control);
 	kept_each(hand_over, NULL);
 	control_send(active.control, CONTROL_GO, id, -1);
@@ -232,6 +218,7 @@ void workers_swap_program(struct program *p)
 
 	program = *p;
 	*p = before;
+	git_renew();
 	helper_renew();
 }
 
@@ -261,17 +248,7 @@ const struct program *workers_program(void)
 void workers_reaped(pid_t pid)
 {
 	helper_reaped(pid, active.control);
-	if (pid != git)
-		return;
-	git = 0;
-	if (active.control < 0)
-		return; /* the next worker gets one */
-	if (++git_failures > GIT_FAILURES_MOST) {
-		log_error("event=git_helper_given_up meaning=\"nothing counts as ignored from now on\"");
-		return;
-	}
-	log_warn("event=git_helper_ended action=\"started again\"");
-	start_git();
+	git_reaped(pid, active.control);
 }
 
 /* What hangs on the lower is not waited for. */
@@ -298,6 +275,6 @@ void workers_end(bool at_once)
 	wait_for(active.pid);
 	wait_for(standby.pid);
 	wait_for(candidate);
-	wait_for(git);
+	wait_for(git_leave());
 	wait_for(helper_leave());
 }

@@ -21,7 +21,7 @@
 
 static int usage(void)
 {
-	fputs("usage: hrfs-git --socket FD ROOT\n"
+	fputs("usage: hrfs-git --door FD ROOT\n"
 	      "       hrfs-git --discover PATH\n",
 	      stderr);
 	return 2;
@@ -59,7 +59,7 @@ static int run(const char *mode, const char *first, const char *second)
 
 int main(int argc, char **argv)
 {
-	bool serves = argc == 4 && strcmp(argv[1], "--socket") == 0 && argv[3][0] == '/';
+	bool serves = argc == 4 && strcmp(argv[1], "--door") == 0 && argv[3][0] == '/';
 	int r, status;
 
 	if (!serves && !(argc == 3 && strcmp(argv[1], "--discover") == 0))

@@ -1,5 +1,6 @@
 #include "fs/git/serve.h"
 #include "core/base/log.h"
+#include "fs/control.h"
 #include "fs/git/rules.h"
 #include "fs/git/verdict.h"
 #include "fs/git/wire.h"
@@ -9,8 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ALONE_MS 5000 /* for so long it waits for another worker's connection */
+
 struct service {
-	int socket;
+	int door;   /* where connections come from */
+	int socket; /* the worker's; -1: its end is closed */
+	struct buf in;
 	struct forest forest;
 	struct rules rules;
 };
@@ -95,22 +100,35 @@ static int write_all(int fd, const struct buf *b)
 	return 0;
 }
 
+static void hang_up(struct service *s)
+{
+	if (s->socket >= 0)
+		close(s->socket);
+	s->socket = -1;
+	buf_done(&s->in);
+}
+
+static int end_of_worker(int r)
+{
+	return r == -EPIPE || r == -ECONNRESET;
+}
+
 /* 1: another message was answered, 0: none is complete, -errno */
-static int answer_next(struct service *s, struct buf *in)
+static int answer_next(struct service *s)
 {
 	AUTO_FREE char *message = NULL;
 	AUTO_BUF text = { 0 };
 	AUTO_BUF out = { 0 };
 	size_t start, len;
-	int r = wire_peek(in, &start, &len);
+	int r = wire_peek(&s->in, &start, &len);
 
 	if (r <= 0)
 		return r;
 	message = calloc(1, len + 1);
 	if (!message)
 		return -ENOMEM;
-	memcpy(message, in->data + start, len);
-	buf_consume(in, start + len);
+	memcpy(message, s->in.data + start, len);
+	buf_consume(&s->in, start + len);
 	r = answer(s, message, len, &text);
 	if (r == 0)
 		r = wire_put(&out, buf_str(&text), text.len);
@@ -142,38 +160,70 @@ static void listen_for_term(sigset_t *outside)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* 1: there is more, 0: nobody is there any more, -errno */
-static int read_more(int fd, struct buf *in, const sigset_t *outside)
+/*
+ * The next worker after one that was killed: what that one had been told of changed rules it may have kept to itself.
+ * 1: it is there, 0: nobody is there any more, -errno
+ */
+static int admit(struct service *s)
 {
-	struct pollfd p = { fd, POLLIN, 0 };
-	char text[16384];
-	ssize_t n;
+	struct control_packet p;
+	int fd, r = control_receive(s->door, &p, &fd, 1);
 
-	if (ppoll(&p, 1, NULL, outside) < 0)
-		return errno != EINTR ? -errno : !told_to_end;
-	n = read(fd, text, sizeof(text));
-	if (n < 0)
-		return errno == EINTR ? 1 : -errno;
-	if (n == 0)
-		return 0;
-	return buf_put(in, text, (size_t)n) < 0 ? -ENOMEM : 1;
+	if (r <= 0 || fd < 0)
+		return r == -EAGAIN ? 1 : r;
+	hang_up(s);
+	s->socket = fd;
+	forest_forget(&s->forest);
+	return 1;
 }
 
-int serve(int socket, const char *root)
+/* 1, or -errno */
+static int read_more(struct service *s)
 {
-	struct service s = { .socket = socket };
-	AUTO_BUF in = { 0 };
+	char text[16384];
+	ssize_t n = read(s->socket, text, sizeof(text));
+
+	if (n > 0)
+		return buf_put(&s->in, text, (size_t)n) < 0 ? -ENOMEM : 1;
+	if (n < 0 && errno != ECONNRESET)
+		return errno == EINTR ? 1 : -errno;
+	hang_up(s);
+	return 1;
+}
+
+/* 1: there is more, 0: nobody is there any more, -errno */
+static int wait_for_more(struct service *s, const sigset_t *outside)
+{
+	const struct timespec alone = { ALONE_MS / 1000, 0 };
+	struct pollfd p[] = { { s->door, POLLIN, 0 }, { s->socket, POLLIN, 0 } };
+	int r = ppoll(p, 2, s->socket < 0 ? &alone : NULL, outside);
+
+	if (r < 0)
+		return errno != EINTR ? -errno : !told_to_end;
+	if (r == 0)
+		return 0; /* a worker has let go of us: the keeper starts another */
+	return p[0].revents ? admit(s) : read_more(s);
+}
+
+int serve(int door, const char *root)
+{
+	struct service s = { .door = door, .socket = -1 };
 	sigset_t outside;
 	int r = forest_init(&s.forest, root);
 
 	listen_for_term(&outside);
-	while (r >= 0) {
-		r = answer_next(&s, &in);
-		if (r == 0)
-			r = read_more(socket, &in, &outside) ?: -EPIPE;
+	for (r = r < 0 ? r : 1; r > 0;) {
+		r = answer_next(&s);
+		if (end_of_worker(r)) {
+			hang_up(&s);
+			r = 1;
+		} else if (r == 0) {
+			r = wait_for_more(&s, &outside);
+		}
 	}
+	hang_up(&s);
 	forest_done(&s.forest);
-	if (r != -EPIPE && r != -ECONNRESET)
+	if (r < 0)
 		log_error("event=git_helper_failed error=\"%s\"", strerror(-r));
-	return r == -EPIPE || r == -ECONNRESET ? 0 : 1;
+	return r < 0;
 }

@@ -1,5 +1,8 @@
-/* hrfs-git's answers over its socket. One thread, until the other end closes. */
+/* hrfs-git's answers to the workers of one mount, one after the other. One thread. */
 #pragma once
 
-/* root: absolute. The exit status */
-int serve(int socket, const char *root);
+/*
+ * door: a SOCK_SEQPACKET socket over which the keeper sends, as CONTROL_GIT, a stream socket to each worker; the last
+ * one counts. root: absolute. Until the door's other end is closed; the exit status
+ */
+int serve(int door, const char *root);

@@ -3,10 +3,13 @@
 import os
 import random
 import socket
+import struct
 import subprocess
 
 from tests.lib import build
 from tests.lib.running import identity
+
+CONTROL_GIT = 9  # fs/control.h
 
 WHO = {
     "GIT_AUTHOR_NAME": "A",
@@ -54,17 +57,27 @@ class Helper:
     """hrfs-git for one tree."""
 
     def __init__(self, root, user=None, env=None):
-        ours, theirs = socket.socketpair()
+        self.door, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [build.HRFS_GIT, "--socket", str(theirs.fileno()), str(root)],
+                [build.HRFS_GIT, "--door", str(theirs.fileno()), str(root)],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, **(env or {})},
                 **identity(user),
             )
-        self.socket = ours
-        self.answers = ours.makefile("rb")
-        ours.settimeout(30)
+        self.connect()
+
+    def connect(self):
+        """As the next worker does."""
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.door, [struct.pack("IIQ", CONTROL_GIT, 0, 0)], [theirs.fileno()])
+        self.answers = self.socket.makefile("rb")
+        self.socket.settimeout(30)
+
+    def hang_up(self):
+        self.answers.close()
+        self.socket.close()
 
     def send(self, word, *args):
         message = b"\0".join([word.encode(), *map(os.fsencode, args)])
@@ -92,9 +105,9 @@ class Helper:
         return self.ask("about").decode()
 
     def end(self):
-        """Its exit status after we hang up."""
-        self.answers.close()
-        self.socket.close()
+        """Its exit status after we and the keeper hang up."""
+        self.hang_up()
+        self.door.close()
         return self.process.wait(30)
 
 

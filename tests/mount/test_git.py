@@ -226,8 +226,8 @@ def test_mount_by_root_reads_as_the_owner(mount, tree, other):
     repository(tree.src, {".gitignore": "*.log\n"})
     subprocess.run(["chown", "-R", f"{other.uid}:{other.gid}", tree.src], check=True)
     m = mount()
-    (helper,) = children(m, "hrfs-git")
     expect(m, {"a.c": False, "a.log": True})
+    (helper,) = children(m, "hrfs-git")
     assert os.stat(f"/proc/{helper}").st_uid == other.uid
     assert os.getsid(helper) == helper
 
@@ -249,6 +249,20 @@ def test_helper_killed(mount, tree):
     assert m.umount() == 0
 
 
+def test_helper_stays_when_a_worker_is_killed(mount, tree):
+    """The next one has its verdicts, by the rules as they are then."""
+    repository(tree.src, {".gitignore": "*.log\n"})
+    m = mount()
+    expect(m, {"a.log": True})
+    helper = children(m, "hrfs-git")
+    for i in range(3):
+        os.kill(m.worker_pid(), signal.SIGKILL)
+        write(m.path / ".gitignore", f"*.log{i}\n")
+        expect(m, {f"a.log{i}": True, "a.log": False})
+    assert children(m, "hrfs-git") == helper
+    assert m.umount() == 0
+
+
 def test_rules_outside_the_tree_are_looked_at(mount, tree):
     """Nobody tells of their changes; they are compared now and then."""
     repository(tree.src, {"sub/x": ""})
@@ -261,6 +275,7 @@ def test_rules_outside_the_tree_are_looked_at(mount, tree):
 def test_helper_that_hangs_holds_up_nothing(mount, tree):
     repository(tree.src, {".gitignore": "*.log\n"})
     m = mount()
+    expect(m, {"c.log": True})
     (helper,) = children(m, "hrfs-git")
     os.kill(helper, signal.SIGSTOP)
     try:
@@ -275,8 +290,8 @@ def test_helper_that_hangs_holds_up_nothing(mount, tree):
 def test_helper_ends_with_the_mount(mount, tree):
     repository(tree.src)
     m = mount(mnt=tree.src)
-    (helper,) = children(m, "hrfs-git")
     verdicts(m, ["a"])
+    (helper,) = children(m, "hrfs-git")
     assert m.umount() == 0
     wait_gone(helper)
 

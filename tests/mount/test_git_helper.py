@@ -391,6 +391,30 @@ def test_answers_before_it_ends(tree):
     h.end()
 
 
+def test_the_next_worker(tree, helper):
+    """Half a question of one that has died is forgotten, and so are the rules as they were."""
+    repository(tree.src, {".gitignore": "*.o\n"})
+    h = helper(tree.src)
+    assert h.ignored("a.o", "a.log") == "10"
+    h.socket.sendall(b"100\nignored")
+    h.hang_up()
+    write(tree.src / ".gitignore", "*.log\n")
+    h.connect()
+    assert h.ignored("a.o", "a.log") == "01"
+    before = h.socket
+    h.connect()  # the last one counts
+    assert h.ignored("a.o", "a.log") == "01"
+    assert before.recv(1) == b""
+
+
+@pytest.mark.long
+def test_ends_when_no_worker_comes(tree, helper):
+    h = helper(tree.src)
+    h.ask("reload")
+    h.hang_up()
+    assert h.process.wait(30) == 0
+
+
 def test_holds_nothing_of_who_started_it(tree, helper):
     h = helper(tree.src)
     h.about()
