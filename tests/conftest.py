@@ -30,7 +30,7 @@ from tests.lib.mount import Mount
 from tests.lib.running import Running, identity
 from tests.lib.wait import Deadline, wait_gone
 
-TIME_LIMIT = 60
+TIME_LIMIT = 120
 HANG_LIMIT = int(os.environ.get("HRFS_HANG_LIMIT") or 15)  # beyond the time limit it hangs in the kernel
 END_LIMIT = int(os.environ.get("HRFS_END_LIMIT") or 10)  # what a test has started and not ended is a stray then
 SANITIZERS = {

@@ -8,7 +8,7 @@ import os
 import select
 import time
 
-DEADLINE = 20.0
+DEADLINE = 40.0
 
 
 class Deadline:
