@@ -12,6 +12,28 @@
 /* One for each lane, made at its first READ. */
 static char *read_buffers[LANES_MAX];
 
+/*
+ * The kernel takes a short answer for the file's end, and forgets the rest: it must be one. What can't be read is
+ * told, and asked for again page by page. Past the page cache (direct) the answer is the caller's own.
+ */
+static ssize_t read_all(int fd, char *data, size_t size, off_t offset, bool direct)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, data + done, size - done, offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && !(direct && done))
+			return -errno;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
 void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	char **buffer = &read_buffers[lane_current() - shared_lanes->lane];
@@ -26,9 +48,9 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fu
 		reply_error(req, r);
 		return;
 	}
-	n = pread(f->fd, *buffer, size < MAX_WRITE ? size : MAX_WRITE, offset);
+	n = read_all(f->fd, *buffer, size < MAX_WRITE ? size : MAX_WRITE, offset, fi->flags & O_DIRECT);
 	if (n < 0)
-		reply_error(req, -errno);
+		reply_error(req, (int)n);
 	else
 		fuse_reply_buf(req, *buffer, (size_t)n);
 }
@@ -49,8 +71,11 @@ int clear_set_ids(fuse_req_t req, int fd)
 	return cleared && fchmod(fd, st.st_mode & ~cleared & 07777) ? -errno : 0;
 }
 
-/* An append goes to the end as it is at that instant, not as it was looked up: others write behind the mount. */
-static ssize_t write_all(int fd, const char *data, size_t size, off_t offset, int flags)
+/*
+ * An append (RWF_APPEND) goes to the end as it is at that instant, not as it was looked up: others write behind the mount.
+ * Returns how much was written, with the reason why it is not all in *error.
+ */
+static size_t write_all(int fd, const char *data, size_t size, off_t offset, int flags, int *error)
 {
 	size_t done = 0;
 
@@ -60,11 +85,13 @@ static ssize_t write_all(int fd, const char *data, size_t size, off_t offset, in
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return done ? (ssize_t)done : -errno;
+		if (n <= 0) {
+			*error = n < 0 ? -errno : -EIO;
+			break;
+		}
 		done += (size_t)n;
 	}
-	return (ssize_t)done;
+	return done;
 }
 
 static int size_of(int fd, uint64_t *size)
@@ -92,6 +119,7 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, const struct f
 	uint64_t end = 0;
 	size_t done = 0;
 	int fd = f->fd;
+	int error;
 	ssize_t n = append ? append_plan(fd, data, op->size, &op->offset, &fixed) : 0;
 
 	if (n == 0)
@@ -107,16 +135,17 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, const struct f
 		return n;
 	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
 		n = clear_set_ids(req, fd);
-	if (n == 0) {
+	error = (int)n;
+	if (error == 0) {
 		spend_as_caller(req);
-		n = write_all(fd, data + done, op->size - done, (off_t)(op->offset + done), fixed ? 0 : RWF_APPEND);
+		done += write_all(fd, data + done, op->size - done, (off_t)(op->offset + done), fixed ? 0 : RWF_APPEND,
+				  &error);
 		caller_leave();
 	}
-	if (n >= 0)
-		n += (ssize_t)done;
 	die_at(DIE_CALL);
-	observe_after(op, (int)n);
-	return n;
+	observe_after(op, done ? (int)done : error);
+	/* of pages that are written back the kernel does not look how much came through */
+	return error && (!done || (in->write_flags & FUSE_WRITE_CACHE)) ? error : (ssize_t)done;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
