@@ -63,26 +63,59 @@ def test_same_answers(mount, tree, kind):
         m.umount()
 
 
-def test_read_only_lower(mount, tree):
+def overwrite(path):
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, b"y")
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("how", ["disk", "bind", "later"])
+def test_read_only_lower(mount, tree, how):
+    """Read-only as a whole, by a bind mount, or only since it is mounted here: where open() can't know, write() tells."""
     with lower("tmpfs", tree.dir) as at:
         (at / "f").write_bytes(b"x")
-        subprocess.run(["mount", "-o", "remount,ro", at], check=True)
-        m = mount(at)
+        if how == "later":
+            m = mount(at)
+            (m.path / "f").write_bytes(b"x")
+            m.settle()  # nothing is open for writing any more, or it could not be made read-only
+        if how == "bind":
+            subprocess.run(["mount", "--bind", at, at], check=True)
+        subprocess.run(["mount", "-o", "remount,ro" + (",bind" if how == "bind" else ""), at], check=True)
+        if how != "later":
+            m = mount(at)
+            assert not os.access(m.path / "f", os.W_OK)
+            with pytest.raises(OSError) as e:
+                os.open(m.path / "f", os.O_WRONLY)
+            assert e.value.errno == errno.EROFS
         assert (m.path / "f").read_bytes() == b"x"
-        assert not os.access(m.path / "f", os.W_OK)
         for refused in (
             lambda: (m.path / "f").write_bytes(b"y"),
+            lambda: overwrite(m.path / "f"),
+            lambda: os.truncate(m.path / "f", 0),
             lambda: (m.path / "g").write_bytes(b"y"),
             lambda: os.unlink(m.path / "f"),
             lambda: os.mkdir(m.path / "d"),
             lambda: os.rename(m.path / "f", m.path / "g"),
             lambda: os.chmod(m.path / "f", 0o600),
             lambda: os.setxattr(m.path / "f", "user.x", b""),
+            lambda: os.symlink("f", m.path / "l"),
+            lambda: os.link(m.path / "f", m.path / "g"),
+            lambda: os.mkfifo(m.path / "p"),
+            lambda: os.utime(m.path / "f"),
         ):
             with pytest.raises(OSError) as e:
                 refused()
             assert e.value.errno == errno.EROFS
+        assert os.listdir(m.path) == ["f"] and (m.path / "f").read_bytes() == b"x"
+        if how == "later":
+            subprocess.run(["mount", "-o", "remount,rw", at], check=True)
+            (m.path / "f").write_bytes(b"again")
+            assert (at / "f").read_bytes() == b"again"
         m.umount()
+        if how == "bind":
+            subprocess.run(["umount", "-l", at], check=True)
 
 
 def test_full_disk(mount, tree):

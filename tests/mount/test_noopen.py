@@ -29,6 +29,22 @@ def test_truncation_is_not_lost(mount):
     assert f.stat().st_size == 0
 
 
+def test_syncfs_is_asked_of_nobody(mount):
+    """The kernel's FUSE answers it: what is only in the lower's memory stays there, fsync brings it down. See docs/differences.md."""
+    m = mount()
+    fd = os.open(m.path / "f", os.O_CREAT | os.O_WRONLY)
+    os.write(fd, b"x")
+
+    def requests_by(call):
+        before = m.status()["requests"]
+        assert call(fd) in (0, None)
+        return m.status()["requests"] - before
+
+    assert min(requests_by(os.fsync) for _ in range(3)) >= 1
+    wait_until(lambda: requests_by(libc.syncfs) == 0, what="a moment in which nobody else asks")
+    os.close(fd)
+
+
 def test_append_goes_to_the_true_end(mount, tree):
     """Somebody has appended behind the mount: the kernel's idea of the size is old."""
     m = mount(options="sole_writer")  # so that it stays old

@@ -21,6 +21,9 @@ KNOWN = {
     "chown_that_changes_nothing": ("0o106755", "the kernel's FUSE asks for nothing"),
     "clones": ("ENOTSUP", "the kernel's FUSE has no reflinks"),
     "extents": ("ENOTSUP", "the kernel's FUSE has no FIEMAP"),
+    "immutable_while_open": (["EPERM", "EPERM", "content", 1, "X"], "as on ext4: the daemon's own descriptor is let go of"),
+    "opened_for_writing_in_vain": ([True, None, None, None, None], "the kernel asks nobody whether a file may be opened"),
+    "most_links": (127, "what the C library says of any type that it does not know"),
     "flags_in_statx": ([0, 0], "the kernel's FUSE passes no attributes on"),
 }
 

@@ -4,7 +4,7 @@ import ctypes
 import fcntl
 import os
 
-from cases.common import born, case, command, facts, get, libc, name_of, put, told
+from cases.common import born, case, command, facts, get, libc, listing, name_of, put, renameat2, told
 
 
 @case
@@ -242,3 +242,77 @@ def chown_that_changes_nothing(d):
     os.chmod(d + "/f", 0o6755)
     os.chown(d + "/f", -1, -1)
     return facts(d + "/f")["mode"]
+
+
+class Flagged:
+    """A file or directory with a flag of chattr's, while the block lasts."""
+
+    def __init__(self, path, flag):
+        self.path, self.flag = path, flag
+
+    def __enter__(self):
+        return command("chattr", "+" + self.flag, self.path)[0]
+
+    def __exit__(self, *_):
+        command("chattr", "-" + self.flag, self.path)
+
+
+@case
+def immutable(d):
+    """What may not be changed by any name."""
+    f, sub = d + "/f", d + "/sub"
+    put(f, b"content")
+    os.mkdir(sub)
+    put(sub + "/in", b"x")
+    with Flagged(f, "i") as done:
+        if done:
+            return "not for this user, or not here"
+        out = [get(f), told(put, f, b"y"), told(os.truncate, f, 1), told(os.link, f, d + "/g"), told(os.rename, f, d + "/g"), told(os.unlink, f)]
+        out += [told(os.chmod, f, 0o600), told(os.chown, f, os.getuid(), os.getgid()), told(os.utime, f), told(os.utime, f, ns=(1, 2)), told(os.setxattr, f, "user.a", b"1")]
+        put(d + "/new", b"new")
+        out += [told(os.rename, d + "/new", f), renameat2(d + "/new", f, 2), get(f)]
+    with Flagged(sub, "i"):
+        out += [listing(sub), told(put, sub + "/new"), told(os.unlink, sub + "/in"), told(os.rename, sub + "/in", d + "/in"), told(os.rename, d + "/new", sub + "/in"), told(os.link, d + "/new", sub + "/l")]
+        out += [told(os.mkdir, sub + "/d"), told(os.mkfifo, sub + "/p"), told(os.symlink, "x", sub + "/s"), told(os.rmdir, sub), told(os.rename, sub, d + "/bus"), told(put, sub + "/in", b"may be written"), told(os.chmod, sub, 0o700)]
+    return out + [told(put, f, b"Z"), get(f), told(put, sub + "/new", b"x"), listing(sub)]
+
+
+@case
+def append_only(d):
+    """A directory whose names may only become more; a log that may only grow."""
+    f, sub = d + "/f", d + "/sub"
+    put(f, b"content")
+    os.mkdir(sub)
+    put(sub + "/in", b"x")
+    with Flagged(f, "a") as done:
+        if done:
+            return "not for this user, or not here"
+        out = [told(put, f, b"y"), told(os.truncate, f, 99), told(os.unlink, f), told(os.rename, f, d + "/g"), told(os.link, f, d + "/g"), told(os.chmod, f, 0o600), told(os.setxattr, f, "user.a", b"1")]
+        out += [told(os.utime, f), told(os.utime, f, ns=(1, 2)), get(f)]
+    with Flagged(sub, "a"):
+        out += [told(put, sub + "/new", b"y"), told(os.unlink, sub + "/in"), told(os.rename, sub + "/in", sub + "/out"), told(os.rename, d + "/f", sub + "/f"), told(os.link, sub + "/in", sub + "/l"), told(os.mkdir, sub + "/d"), told(os.rmdir, sub + "/d")]
+    return out + [listing(sub)]
+
+
+@case
+def immutable_while_open(d):
+    """Through what was opened before."""
+    f = d + "/f"
+    put(f, b"content")
+    fd = os.open(f, os.O_RDWR)
+    with Flagged(f, "i"):
+        out = [told(os.pwrite, fd, b"Z", 0), told(os.ftruncate, fd, 3), os.pread(fd, 9, 0).decode()]
+    out += [told(os.pwrite, fd, b"X", 1), get(f)[1]]
+    os.close(fd)
+    return out
+
+
+@case
+def opened_for_writing_in_vain(d):
+    """What may not be written is refused when it is opened."""
+    f = d + "/f"
+    put(f, b"content")
+    with Flagged(f, "i"):
+        out = [os.access(f, os.W_OK), told(lambda: os.close(os.open(f, os.O_WRONLY))), told(lambda: os.close(os.open(f, os.O_RDWR | os.O_APPEND)))]
+    with Flagged(f, "a"):
+        return out + [told(lambda: os.close(os.open(f, os.O_WRONLY))), told(lambda: os.close(os.open(f, os.O_WRONLY | os.O_APPEND)))]
