@@ -31,6 +31,7 @@ static void say_as_json(const struct mounted *m, const json_t *services)
 	if (services) {
 		json_object_set(o, "services", json_object_get(services, "services"));
 		json_object_set(o, "not_started", json_object_get(services, "not_started"));
+		json_object_set(o, "config_error", json_object_get(services, "config_error"));
 	}
 	say_json(o);
 	json_decref(o);
@@ -55,16 +56,24 @@ static int start_services(const struct mounted *m, const struct request *q, json
 	return r;
 }
 
-static void say_services(const json_t *services, const char *source)
+static void say_services(const json_t *services, const struct place *place)
 {
 	AUTO_BUF names = { 0 };
 
 	if (!services)
 		return;
-	services_say_not_started(services, source);
+	if (!services_say_not_started(services, place->source) && services_say_config_error(services))
+		say_note("%s stays mounted, without services until that is mended", place->mountpoint);
 	services_names(services, &names);
 	if (names.len)
 		printf("started: %s (hrfs log -f shows what they say)\n", names.data);
+}
+
+/* What is only not trusted is no failure: the answer to it is hrfs trust. */
+static bool is_wrong(const json_t *services)
+{
+	return json_is_string(json_object_get(services, "config_error")) &&
+	       !json_array_size(json_object_get(services, "not_started"));
 }
 
 static int mount_it(struct mounting *m, const struct request *q)
@@ -81,7 +90,9 @@ static int mount_it(struct mounting *m, const struct request *q)
 	if (q->as_json)
 		say_as_json(&done, services);
 	else
-		say_services(services, done.place.source);
+		say_services(services, &done.place);
+	if (is_wrong(services))
+		r = CLI_FAILED;
 	json_decref(services);
 	fflush(stdout);
 	return q->foreground ? mounting_stay(&done) : r;

@@ -4,6 +4,7 @@
 #include "cli/say.h"
 #include "core/base/mountinfo.h"
 #include "core/base/path.h"
+#include "core/config.h"
 #include "core/resolve.h"
 #include <errno.h>
 #include <stdio.h>
@@ -170,6 +171,15 @@ static bool may_ask_all(const json_t *m)
 	return !json_is_integer(owner) || geteuid() == 0 || json_integer_value(owner) == (json_int_t)geteuid();
 }
 
+static void print_config_error(const json_t *m)
+{
+	AUTO_BUF safe = { 0 };
+
+	if (!*text(m, "config_error") || say_safe(&safe, text(m, "config_error")) < 0)
+		return;
+	printf("  %s%-12s%s %s\n", say_style(SAY_RED), CONFIG_FILE_NAME, say_style(SAY_PLAIN), buf_str(&safe));
+}
+
 static void print_services(const json_t *m)
 {
 	const json_t *list = json_object_get(m, "services");
@@ -189,6 +199,8 @@ static void print_services(const json_t *m)
 		printf("  %-12s only the mount's owner and root may ask how they are\n", "services");
 	list = json_object_get(m, "not_started");
 	json_array_foreach(list, i, s) printf("  %-12s not started: %s\n", text(s, "service"), text(s, "reason"));
+	if (!json_array_size(list))
+		print_config_error(m);
 }
 
 /* What has been served for long: a disk or a network behind the mount hangs, perhaps. */

@@ -1,5 +1,6 @@
 #include "cli/outcome.h"
 #include "cli/say.h"
+#include "cli/services.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,8 +59,10 @@ static int judge(const json_t *answer, bool as_json)
 	}
 	if (!json_is_false(json_object_get(answer, "ok")))
 		return CLI_OK;
-	if (!as_json)
+	if (!as_json) {
 		tell_failures(services);
+		services_say_config_error(answer);
+	}
 	return CLI_FAILED;
 }
 

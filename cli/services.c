@@ -50,6 +50,17 @@ bool services_say_not_started(const json_t *ready, const char *source)
 	return true;
 }
 
+bool services_say_config_error(const json_t *answer)
+{
+	const char *error = json_string_value(json_object_get(answer, "config_error"));
+	AUTO_BUF safe = { 0 };
+
+	if (!error || say_safe(&safe, error) < 0)
+		return false;
+	say_error("%s", buf_str(&safe));
+	return true;
+}
+
 int services_names(const json_t *ready, struct buf *out)
 {
 	const json_t *list = json_object_get(ready, "services");

@@ -152,7 +152,7 @@ static bool is_own_edit(const struct config_watch *w, const struct change *c, co
 	struct stat process;
 
 	/* of a tree that was never agreed to, saving the file says nothing about all the rest of it */
-	if (!c || !w->ran || c->writer.pid <= 0)
+	if (!c || !(w->ran || w->o.consent) || c->writer.pid <= 0)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d", (int)c->writer.pid);
 	if (stat(path, &process) == 0)
@@ -175,7 +175,10 @@ static bool is_trusted(struct config_watch *w, const struct buf *text)
 	return trust_check(buf_str(&w->source_file), buf_str(text), text->len, NULL) == TRUST_GIVEN;
 }
 
-/* 1: in force; 0: nothing of it is news; -EPERM: not trusted; -EINVAL and others: error has one line */
+/*
+ * 1: in force; 0: nothing of it is news; -EPERM: not trusted; -EBADMSG: the file is wrong;
+ * -EINVAL and others: it cannot be carried out. error has one line
+ */
 static int take_in(struct config_watch *w, const struct change *c, bool consent, struct buf *error)
 {
 	AUTO_BUF text = { 0 };
@@ -185,7 +188,7 @@ static int take_in(struct config_watch *w, const struct change *c, bool consent,
 
 	if (r < 0) {
 		buf_printf(error, "%s: %s", CONFIG_FILE_NAME, r == -ENOENT ? "there is none" : strerror(-r));
-		return r;
+		return r == -EFBIG ? -EBADMSG : r;
 	}
 	if (!is_of(c, &text))
 		return 0;
@@ -195,7 +198,7 @@ static int take_in(struct config_watch *w, const struct change *c, bool consent,
 	}
 	r = config_parse(CONFIG_FILE_NAME, buf_str(&text), text.len, &config, error);
 	if (r < 0)
-		return r;
+		return r == -EINVAL ? -EBADMSG : r;
 	if (is_own_edit(w, c, &st)) {
 		consent = true;
 		trust_give(buf_str(&w->source_file), buf_str(&text), text.len);
@@ -215,12 +218,20 @@ static int take_in(struct config_watch *w, const struct change *c, bool consent,
 	return 1;
 }
 
+static void refuse_bad(struct config_watch *w, int r, const struct buf *error)
+{
+	refuse(w, "%s%s", error->len ? error->data : strerror(-r),
+	       w->ran ? "" : " (it is read again when it is saved)");
+}
+
 int config_watch_start(struct config_watch *w, struct buf *error)
 {
 	int r = take_in(w, NULL, w->o.consent, error);
 
 	if (r == -EPERM)
 		w->error = strdup(CONFIG_FILE_NAME " is " UNTRUSTED);
+	if (r == -EBADMSG)
+		refuse_bad(w, r, error);
 	return r > 0 ? 0 : r;
 }
 
@@ -235,8 +246,7 @@ static void take_change(struct config_watch *w, const struct change *c)
 		refuse(w, "%s %sis " UNTRUSTED, CONFIG_FILE_NAME, w->ran ? "was changed by somebody else and " : "");
 		w->waiting = config;
 	} else if (r < 0) {
-		refuse(w, "%s%s", error.len ? error.data : strerror(-r),
-		       w->ran ? "" : " (it is read again when it is saved)");
+		refuse_bad(w, r, &error);
 	}
 }
 

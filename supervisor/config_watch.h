@@ -27,7 +27,10 @@ struct config_watch_options {
 int config_watch_new(const struct config_watch_options *options, struct config_watch **out);
 void config_watch_free(struct config_watch *w);
 
-/* the first time. 0; -EPERM: nothing runs, since it is not trusted; -ENOENT, -EINVAL, -errno: error has one line */
+/*
+ * The first time. 0; nothing runs, but a later version may: -EPERM: it is not trusted, -EBADMSG: it is wrong, which has been
+ * said; -ENOENT, -EINVAL (a service that is not there), -errno: error has one line
+ */
 int config_watch_start(struct config_watch *w, struct buf *error);
 /* what has settled; before the engine takes it */
 void config_watch_take(struct config_watch *w, const struct batch *b);

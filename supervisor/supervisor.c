@@ -237,8 +237,9 @@ static void tell_begun(struct supervisor *s)
 
 	for (size_t i = 0; i < engine_count(s->engine); i++)
 		json_array_append_new(names, json_string(view_name(engine_at(s->engine, i))));
-	tell_ready(s, json_pack("{s:b,s:i,s:o,s:o}", "ok", 1, "pid", (int)getpid(), "services", names, "not_started",
-				s->config ? config_watch_not_started(s->config) : json_array()));
+	tell_ready(s, json_pack("{s:b,s:i,s:o,s:o,s:o}", "ok", 1, "pid", (int)getpid(), "services", names,
+				"not_started", s->config ? config_watch_not_started(s->config) : json_array(),
+				"config_error", s->config ? config_watch_error(s->config) : json_null()));
 }
 
 static const struct terminal_events terminal_events = { .stop = on_stop, .key = on_key };
@@ -255,7 +256,7 @@ static void on_ready(void *arg)
 		return;
 	}
 	r = s->config ? config_watch_start(s->config, &error) : configure_command(s, &error);
-	if (r < 0 && r != -EPERM) {
+	if (r < 0 && r != -EPERM && r != -EBADMSG) {
 		fail(s, error.len ? error.data : strerror(-r));
 		return;
 	}
@@ -266,9 +267,17 @@ static void on_ready(void *arg)
 	requests_begin(s->requests);
 }
 
+/* of a mount in the background it is in `hrfs log`, where its services' lines are */
 static void say_config(const char *text, void *arg)
 {
-	note(arg, text);
+	struct supervisor *s = arg;
+	struct output_stream *ring = s->options->detached ? output_stream(s->output, "hrfs", OUTPUT_RUN) : NULL;
+
+	note(s, text);
+	if (ring) {
+		output_feed(ring, text, strlen(text), false);
+		output_feed(ring, "\n", 1, false);
+	}
 }
 
 static int make_parts(struct supervisor *s, struct buf *error)

@@ -214,6 +214,26 @@ def test_a_killed_supervisor_can_be_started_again(cli, tree_with_file):
     assert services(cli, tree.src)["web"]["state"] == "ready"
 
 
+def test_a_bad_file_is_said_everywhere_until_it_is_mended(cli, tree_with_file):
+    tree = tree_with_file
+    cli("trust", "--yes", tree.src)
+    (tree.src / "hrfs.yaml").write_text("services: 5\n")
+    wrong = "hrfs.yaml:1: services: a map"
+    done = cli("mount", tree.src, status=1)
+    assert wrong in done.stderr and "it is read again when it is saved" in done.stderr
+    assert cli.is_mounted(tree.src)
+    assert wrong in cli("wait", cwd=tree.src, status=1).stderr
+    assert wrong in cli("status", tree.src).stdout
+    assert f"hrfs | {wrong}" in cli("log", cwd=tree.src).stdout
+    (tree.src / "hrfs.yaml").write_text(FILE)  # which has been agreed to
+    cli("wait", cwd=tree.src)
+    assert services(cli, tree.src)["web"]["state"] == "ready"
+    assert "hrfs.yaml:" not in cli("status", tree.src).stdout
+    cli.umount(tree.src)
+    (tree.src / "hrfs.yaml").write_text("services: 5\n")
+    assert wrong in cli.mount(tree.src, status=1)["config_error"]
+
+
 def test_json(cli, tree_with_file):
     told = cli.mount(tree_with_file.src)
     assert [s["service"] for s in told["not_started"]] == ["web"]

@@ -125,10 +125,18 @@ def test_another_listen_address_is_bound_anew(supervise, free_port):
     assert s.service("web")["listen"] == [f"127.0.0.1:{two}", f"127.0.0.1:{one}"]
 
 
-def test_a_bad_file_at_the_start_is_an_end(supervise):
+def test_a_bad_file_at_the_start_waits_until_it_is_mended(supervise):
     s = supervise("services: 5\n")
-    assert s.run.wait() == 125
-    assert "hrfs: hrfs.yaml:1: " in s.run.output()
+    s.run.wait_for("hrfs: hrfs.yaml:1: .*it is read again when it is saved")
+    answer = s.wait()
+    assert not answer["ok"]
+    assert answer["config_error"].startswith("hrfs.yaml:1: ")
+    assert names(s) == []
+    (s.m.path / "hrfs.yaml").write_text("services: {a: 7}\n")  # otherwise wrong
+    s.run.wait_for("hrfs: hrfs.yaml:1: services.a.*it is read again when it is saved")
+    (s.m.path / "hrfs.yaml").write_text(SLEEPS)
+    s.ready()
+    assert names(s) == ["a", "b"]
 
 
 def test_an_empty_file_waits_for_its_first_service(supervise):
@@ -206,7 +214,7 @@ def test_detached_it_says_what_has_started(start, tree, mount):
     os.close(writes)
     with os.fdopen(reads) as f:
         line = json.loads(f.read())
-    assert line == {"ok": True, "pid": run.pid, "services": ["a", "b"], "not_started": []}
+    assert line == {"ok": True, "pid": run.pid, "services": ["a", "b"], "not_started": [], "config_error": None}
     wait_until(lambda: m.ask("hrfs-wait", {})["ok"])
     assert m.ask("hrfs-stop", {})["ok"]
     assert run.wait() == 0
