@@ -208,7 +208,7 @@ static void say_started(const json_t *answer)
 }
 
 /* CLI_NO_MOUNT: no supervisor is there */
-static int tell_supervisor(struct ask *a)
+static int ask_supervisor(struct ask *a)
 {
 	json_t *answer;
 	size_t waiting;
@@ -228,28 +228,48 @@ static int tell_supervisor(struct ask *a)
 	return r;
 }
 
-/* What could not be started before is started now: by the supervisor that waits for it, else by a new one. */
+/* One source may be mounted in several places, and each may have a supervisor that waits. */
+struct telling {
+	const struct tree *tree;
+	bool heard; /* by at least one */
+	int worst;
+};
+
+static int tell(const struct client_mount *m, void *arg)
+{
+	struct telling *t = arg;
+	struct ask a = { .mount = *m };
+	AUTO_BUF error = { 0 };
+	AUTO_BUF file = { 0 };
+	int r;
+
+	if (path_join(&file, m->source, CONFIG_FILE_NAME) < 0 || strcmp(file.data, t->tree->file) != 0)
+		return 0;
+	if (client_connect(m->socket, &a.client, &error) < 0)
+		return 0; /* another user's, or it has just ended */
+	r = ask_supervisor(&a);
+	client_free(a.client);
+	if (r == CLI_NO_MOUNT)
+		return 0;
+	t->heard = true;
+	t->worst = t->worst == CLI_OK ? r : t->worst;
+	return 0;
+}
+
+/* What could not be started before is started now: by the supervisors that wait for it, else by a new one. */
 static int start(const struct tree *t)
 {
-	struct ask a = { .mount = t->mount };
 	struct launch_mount m = { t->mount.socket, t->mount.mountpoint, t->mount.source, NULL };
-	AUTO_BUF error = { 0 };
+	struct telling all = { .tree = t, .worst = CLI_OK };
 	json_t *answer;
 	int r;
 
+	if (client_each_mount(tell, &all) < 0 || all.heard)
+		return all.worst;
 	if (!t->mount.socket) {
 		printf("trusted as it is now; 'hrfs mount' starts it\n");
 		return CLI_OK;
 	}
-	r = client_connect(t->mount.socket, &a.client, &error);
-	if (r < 0) {
-		say_error("%s", buf_str(&error));
-		return CLI_NO_MOUNT;
-	}
-	r = tell_supervisor(&a);
-	client_free(a.client);
-	if (r != CLI_NO_MOUNT)
-		return r;
 	r = services_start(&m, NULL, &answer);
 	if (r == CLI_OK) {
 		say_started(answer);

@@ -83,7 +83,7 @@ static int find_target(const char *path, struct target *t)
 	}
 	if (found < 0 || (r < 0 && strcmp(t->entry.type, "fuse.hrfs") != 0)) {
 		say_error("%s", error.len ? error.data : strerror(-(r < 0 ? r : found)));
-		return CLI_NO_MOUNT;
+		return r == -ENOTUNIQ ? CLI_FAILED : CLI_NO_MOUNT;
 	}
 	r = probe(t->entry.mountpoint);
 	t->dead = r == -ENOTCONN;

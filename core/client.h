@@ -20,7 +20,8 @@ void client_mount_done(struct client_mount *m);
 /*
  * The mount that path (NULL: the working directory) lies in; when path is in none, the mount whose
  * source it is or lies in. Never touches a file system that might hang: mountinfo and the descriptions
- * beside the sockets. 0; -ENOENT: none (error says how to make one); -EPERM, -ENOTCONN (the mount is dead); -errno.
+ * beside the sockets. 0; -ENOENT: none (error says how to make one); -ENOTUNIQ: it is the
+ * source of several; -EPERM, -ENOTCONN (the mount is dead); -errno.
  */
 int client_find(const char *path, struct client_mount *out, struct buf *error);
 /* every mount of this user that is alive; root sees all. fn's non-zero answer ends it and is returned */

@@ -190,6 +190,7 @@ static int by_mountpoint(const char *path, struct client_mount *out, struct buf 
 struct by_source {
 	const char *path;
 	struct client_mount best; /* socket NULL: none yet */
+	struct buf also;	  /* ", on MNT" of each further mount of the same source */
 };
 
 static int copy(struct client_mount *to, const struct client_mount *from)
@@ -213,11 +214,15 @@ static int copy(struct client_mount *to, const struct client_mount *from)
 static int consider_source(const struct client_mount *m, void *arg)
 {
 	struct by_source *s = arg;
+	size_t best = s->best.socket ? strlen(s->best.source) : 0;
 
 	if (strcmp(s->path, m->source) != 0 && !path_is_below(s->path, m->source))
 		return 0;
-	if (s->best.socket && strlen(s->best.source) >= strlen(m->source))
+	if (best > strlen(m->source))
 		return 0;
+	if (best == strlen(m->source))
+		return buf_printf(&s->also, ", on %s", m->mountpoint);
+	buf_truncate(&s->also, 0);
 	return copy(&s->best, m);
 }
 
@@ -226,18 +231,22 @@ static int by_source(const char *path, struct client_mount *out, struct buf *err
 	struct by_source s = { .path = path };
 	int r = client_each_mount(consider_source, &s);
 
-	if (r < 0) {
-		client_mount_done(&s.best);
-		return r;
-	}
-	if (!s.best.socket) {
+	if (r == 0 && !s.best.socket) {
 		buf_printf(error,
 			   "%s is in no hrfs mount; make one with 'hrfs mount SRC MNT', or 'hrfs run' in the project",
 			   path);
-		return -ENOENT;
+		r = -ENOENT;
+	} else if (r == 0 && s.also.len) {
+		buf_printf(error, "%s is mounted more than once: on %s%s; say which one: cd to it, or name it",
+			   s.best.source, s.best.mountpoint, s.also.data);
+		r = -ENOTUNIQ;
 	}
-	*out = s.best;
-	return 0;
+	buf_done(&s.also);
+	if (r == 0)
+		*out = s.best;
+	else
+		client_mount_done(&s.best);
+	return r;
 }
 
 int client_find(const char *path, struct client_mount *out, struct buf *error)

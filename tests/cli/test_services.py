@@ -88,6 +88,35 @@ def test_trust_without_a_mount(cli, tree_with_file):
     assert "was not trusted" in cli("trust", "--forget", tree.src).stdout
 
 
+def test_two_mounts_of_one_source(cli, tree_with_file):
+    """One agreement is for both; which one is meant is asked where it makes a difference."""
+    tree = tree_with_file
+    second = tree.dir / "second"
+    second.mkdir()
+    for mountpoint in (tree.mnt, second):
+        assert "not started: web" in cli("mount", tree.src, mountpoint).stderr
+    for command in (["wait"], ["status", tree.src], ["umount", tree.src]):
+        said = cli(*command, cwd=tree.src, status=None)
+        assert said.returncode in (1, 3), said
+        assert f"{tree.src} is mounted more than once" in said.stderr
+        assert str(tree.mnt) in said.stderr and str(second) in said.stderr
+    assert cli("trust", "--yes", tree.src).stdout.count("started: web") == 2
+    pids = set()
+    for mountpoint in (tree.mnt, second):
+        cli("wait", cwd=mountpoint)
+        pids.add(services(cli, mountpoint)["web"]["pid"])
+    assert len(pids) == 2
+    # a change in one of them is a change behind the other
+    (second / "word").write_text("two")
+    for mountpoint in (tree.mnt, second):
+        cli("wait", cwd=mountpoint)
+        assert "web | up two" in cli("log", cwd=mountpoint).stdout
+    # from the source it is clear again once there is but one
+    cli.umount(second)
+    cli("wait", cwd=tree.src)
+    assert services(cli, tree.mnt)["web"]["state"] == "ready"
+
+
 def test_nobody_to_ask(cli, tree_with_file):
     done = cli("trust", tree_with_file.src, status=1)
     assert done.stderr.endswith(f"hrfs trust --yes {tree_with_file.src}\n")
