@@ -27,6 +27,49 @@ const char *output_stage_name(enum output_stage stage)
 	return names[stage];
 }
 
+/* ---- nobody reads any more ---- */
+
+static void on_unread(uv_async_t *async)
+{
+	struct output *o = async->data;
+
+	if (o->options.unread)
+		o->options.unread(o->options.arg);
+}
+
+/* on the printer's thread */
+static void send_unread(void *arg)
+{
+	uv_async_send(arg);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static int make_printer(struct output *o, uv_loop_t *loop)
+{
+	int r;
+
+	o->unread = calloc(1, sizeof(*o->unread));
+	if (!o->unread)
+		return -ENOMEM;
+	r = uv_async_init(loop, o->unread, on_unread);
+	if (r < 0) {
+		free(o->unread);
+		return r;
+	}
+	o->unread->data = o;
+	uv_unref((uv_handle_t *)o->unread);
+	r = printer_new(send_unread, o->unread, &o->printer);
+	if (r < 0)
+		uv_close((uv_handle_t *)o->unread, on_closed);
+	return r;
+}
+
+/* ---- the whole ---- */
+
 int output_new(uv_loop_t *loop, const struct output_options *options, struct output **out)
 {
 	struct output *o = calloc(1, sizeof(*o));
@@ -42,7 +85,7 @@ int output_new(uv_loop_t *loop, const struct output_options *options, struct out
 	/* standard output may be a file while standard error is a terminal */
 	o->plain_out = o->options.fd != o->options.error_fd && !isatty(o->options.fd);
 	if (o->options.fd >= 0)
-		r = printer_new(&o->printer);
+		r = make_printer(o, loop);
 	if (r < 0) {
 		free(o);
 		return r;
@@ -69,6 +112,8 @@ void output_free(struct output *o)
 		free(s);
 	}
 	printer_free(o->printer, LAST_WAIT_MS);
+	if (o->unread)
+		uv_close((uv_handle_t *)o->unread, on_closed);
 	free(o);
 }
 

@@ -20,9 +20,11 @@ struct output;
 struct output_stream; /* one stage of one service; lives as long as its struct output */
 
 struct output_options {
-	int fd, error_fd; /* where to print, stays the caller's; -1: keep only */
-	bool prefix;	  /* "api | " before each line: several services */
-	bool colour;	  /* of prefixes and hrfs's own lines: output_colour_wanted() */
+	int fd, error_fd;	   /* where to print, stays the caller's; -1: keep only */
+	bool prefix;		   /* "api | " before each line: several services */
+	bool colour;		   /* of prefixes and hrfs's own lines: output_colour_wanted() */
+	void (*unread)(void *arg); /* the reader of one of them has gone; once, NULL: no matter */
+	void *arg;
 };
 
 struct output_line {

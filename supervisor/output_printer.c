@@ -24,7 +24,9 @@ struct printer {
 	size_t waiting, dropped_lines;
 	int dropped_fd;
 	bool busy, over;
-	bool left; /* the owner has given up: the thread frees */
+	bool left;		   /* the owner has given up: the thread frees */
+	void (*unread)(void *arg); /* NULL: it has been called */
+	void *arg;
 };
 
 static void printer_done(struct printer *p)
@@ -35,8 +37,8 @@ static void printer_done(struct printer *p)
 	free(p);
 }
 
-/* false: nobody will ever read it */
-static bool write_all(int fd, const char *data, size_t len)
+/* 0; -EPIPE: nobody will ever read it; -errno */
+static int write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
@@ -49,13 +51,20 @@ static bool write_all(int fd, const char *data, size_t len)
 			continue;
 		}
 		if (n < 0 && errno != EINTR)
-			return false;
+			return -errno;
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
 		}
 	}
-	return true;
+	return 0;
+}
+
+static void tell_unread(struct printer *p)
+{
+	if (p->unread && !p->left)
+		p->unread(p->arg);
+	p->unread = NULL;
 }
 
 static void append(struct printer *p, struct chunk *c)
@@ -102,6 +111,7 @@ static void *print(void *arg)
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		struct chunk *c = p->first;
+		int r;
 
 		if (!c && p->dropped_lines) {
 			note_dropped(p);
@@ -117,8 +127,10 @@ static void *print(void *arg)
 		if (!p->first)
 			p->last = &p->first;
 		pthread_mutex_unlock(&p->lock);
-		write_all(c->fd, c->data, c->len);
+		r = write_all(c->fd, c->data, c->len);
 		pthread_mutex_lock(&p->lock);
+		if (r == -EPIPE)
+			tell_unread(p);
 		p->waiting -= c->len;
 		free(c);
 	}
@@ -131,7 +143,7 @@ static void *print(void *arg)
 	return NULL;
 }
 
-int printer_new(struct printer **out)
+int printer_new(void (*unread)(void *arg), void *arg, struct printer **out)
 {
 	struct printer *p = calloc(1, sizeof(*p));
 	pthread_condattr_t clock;
@@ -142,6 +154,8 @@ int printer_new(struct printer **out)
 		return -ENOMEM;
 	p->last = &p->first;
 	p->busy = true;
+	p->unread = unread;
+	p->arg = arg;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
 	pthread_condattr_init(&clock);

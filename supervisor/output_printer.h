@@ -8,8 +8,8 @@
 
 struct printer;
 
-/* 0 or -errno */
-int printer_new(struct printer **out);
+/* unread: called once on the printer's thread when a pipe's reader has gone; not after printer_free(). 0 or -errno */
+int printer_new(void (*unread)(void *arg), void *arg, struct printer **out);
 /* whole lines; never waits. Dropped ones are counted by newlines */
 void printer_put(struct printer *p, int fd, const char *data, size_t len);
 /* waits at most wait_ms for what is left to be written; what then blocks is left to end with the process */

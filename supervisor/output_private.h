@@ -39,6 +39,7 @@ struct output_stream {
 struct output {
 	struct output_options options;
 	struct printer *printer; /* NULL: keep only */
+	uv_async_t *unread;	 /* the printer's thread has found no reader; NULL: with no printer */
 	bool plain_out;
 	struct output_stream *streams;
 	struct output_watch *watches;

@@ -79,6 +79,12 @@ static void on_stop(int sig, bool at_once, void *arg)
 	stop(arg, sig, at_once);
 }
 
+/* `hrfs run | head`: as any program in a pipeline that nobody reads */
+static void on_unread(void *arg)
+{
+	stop(arg, SIGPIPE, false);
+}
+
 static void on_stop_request(void *arg)
 {
 	stop(arg, 0, false);
@@ -286,7 +292,9 @@ static int make_parts(struct supervisor *s, struct buf *error)
 	bool keys = !o->detached; /* read while no service has the terminal itself */
 	struct output_options output = { .fd = o->detached ? -1 : STDOUT_FILENO,
 					 .error_fd = o->detached ? -1 : STDERR_FILENO,
-					 .colour = !o->detached && output_colour_wanted(STDERR_FILENO) };
+					 .colour = !o->detached && output_colour_wanted(STDERR_FILENO),
+					 .unread = on_unread,
+					 .arg = s };
 	AUTO_BUF job_program = { 0 };
 	int r = output_new(&s->loop, &output, &s->output);
 

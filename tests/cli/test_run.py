@@ -258,6 +258,15 @@ def test_command_that_is_not_there(cli, start, tree):
     gone(tree.dir)
 
 
+def test_it_ends_when_nobody_reads_what_it_prints(who, start, tree):
+    """As other programs in a pipeline do; the command is asked to end as ever."""
+    script = "trap 'echo asked >ended; exit' TERM; echo first; while :; do echo more; done"
+    command = f"set -o pipefail; {build.HRFS} run -- sh -c \"{script}\" 2>err | head -n 1; echo status $?"
+    shell = start("bash", "-c", command, cwd=tree.src, user=who.user, env=who.env)
+    shell.wait_for(r"^first\nstatus 141$")
+    assert (tree.src / "ended").read_text() == "asked\n"
+    gone(tree.dir)
+
 
 def test_a_copy_in_another_mount_namespace_is_named_and_not_waited_for(run, who, tree, start):
     if os.geteuid() or who.user is not None:
