@@ -108,6 +108,17 @@ int ask_call_supervisor(struct ask *a, json_t *request, int64_t timeout_ms, json
 	return call(a, request, timeout_ms, answer, false);
 }
 
+int ask_settle(struct ask *a, int64_t timeout_ms)
+{
+	json_t *answer;
+	int r = ask_call(a, ask_request(a, "hrfs-settle", json_pack("{s:I}", "timeout_ms", (json_int_t)timeout_ms)),
+			 timeout_ms + ASK_TIMEOUT_MS, &answer);
+
+	if (r == CLI_OK)
+		json_decref(answer);
+	return r;
+}
+
 /* the part of path below dir, into out; false when it's not below */
 static bool take_relative(const char *path, const char *dir, struct buf *out)
 {

@@ -24,6 +24,8 @@ int ask_call_supervisor(struct ask *a, json_t *request, int64_t timeout_ms, json
 /* the same as ask_call(), for what may take long: slow(a) is called once, when the answer has not come in patience_ms */
 int ask_call_slow(struct ask *a, json_t *request, int64_t timeout_ms, int64_t patience_ms, void (*slow)(struct ask *a),
 		  json_t **answer);
+/* until what was written before has settled, or the time is over. CLI_OK, else the exit code: the error has been said */
+int ask_settle(struct ask *a, int64_t timeout_ms);
 /* what went wrong in between, said; answers the exit code */
 int ask_failed(const struct ask *a, int r);
 

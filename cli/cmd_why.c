@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SETTLE_MS 1000 /* what was written just before the question belongs to the answer */
+
 static bool is_number(const char *word)
 {
 	return *word && word[strspn(word, "0123456789")] == '\0' && strlen(word) < 7;
@@ -75,6 +77,8 @@ static int run_why(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = ask_open(&a, NULL);
+	if (r == CLI_OK)
+		r = ask_settle(&a, SETTLE_MS);
 	if (r == CLI_OK)
 		r = question(&a, args.words.count ? args.words.items[0] : NULL, &q);
 	if (r == CLI_OK)

@@ -20,13 +20,10 @@ static json_t *output_request(const struct ask *a, const struct log_request *q, 
 
 static int get_batches(struct ask *a, const struct log_request *q, json_t **batches)
 {
-	json_t *settle = json_pack("{s:i}", "timeout_ms", SETTLE_MS);
-	json_t *settled;
-	int r = ask_call(a, ask_request(a, "hrfs-settle", settle), ASK_TIMEOUT_MS, &settled);
+	int r = ask_settle(a, SETTLE_MS);
 
 	if (r != CLI_OK)
 		return r;
-	json_decref(settled);
 	return ask_call(a, ask_request(a, "hrfs-history", json_pack("{s:i}", "limit", q->lines)), ASK_TIMEOUT_MS,
 			batches);
 }

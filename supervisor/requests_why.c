@@ -156,8 +156,7 @@ static void why_path(struct requests *r, const char *path, struct buf *out, json
 	timeline_each_verdict(r->o.timeline, path, put_verdict, &all);
 	if (!all.seen.count) {
 		timeline_put_name(out, path);
-		buf_puts(out, ": no change of it has settled since the services were started (of the last "
-			      "thousands of changes)\n");
+		buf_puts(out, ": no change of it has settled since the services were started\n");
 	}
 	strv_done(&all.seen);
 }
