@@ -28,6 +28,8 @@ static void tell_failures(const json_t *services)
 		if (!error)
 			continue;
 		say_error("%s: %s", text_of(s, "name"), text_of(s, "summary"));
+		if (strstr(text_of(s, "summary"), error))
+			continue; /* there is no text of a compiler: the line has said it all */
 		fprintf(stderr, "%s%s", error, *error && error[strlen(error) - 1] != '\n' ? "\n" : "");
 	}
 }

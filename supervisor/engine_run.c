@@ -78,6 +78,8 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	g->up_ms = engine_now_ms();
 	g->up_wall_ms = engine_wall_ms();
 	g->only_alive = g->config->ready.kind == CONFIG_READY_DEFAULT && strncmp(text, "alive", 5) == 0;
+	if (g->held && !g->only_alive)
+		g->held->taken = true;
 	expect_up(&s->expect, g->only_alive, g->up_ms - g->start_ms, g->config->ready_timeout_ms);
 	if (!was_started_last(g))
 		return;

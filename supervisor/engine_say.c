@@ -195,7 +195,7 @@ void say_run_ended(struct service *s, struct generation *g)
 	if (g->could_not)
 		say_trouble(s, "it cannot be started: %s", g->could_not);
 	else if (!g->up_ms && g->held && sockets_port(g->held->sockets) &&
-		 (says_in_use(buf_str(&text)) || (g->in_terminal && !g->status.signalled)))
+		 (says_in_use(buf_str(&text)) || (g->in_terminal && !g->status.signalled && !g->held->taken)))
 		say_port_is_held(s, g);
 	else if (failure_line(buf_str(&text), &line) == 0)
 		say_trouble(s, "it %s%s: %s", s->end_text, before_ready(g), line.data);

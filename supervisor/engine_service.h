@@ -23,6 +23,7 @@ struct job;
 struct held {
 	int refs;
 	struct sockets *sockets;
+	bool taken; /* a generation has served on them: the program knows of LISTEN_FDS */
 };
 
 enum place {

@@ -52,6 +52,15 @@ def test_a_server_on_the_terminal_that_binds_the_held_port_is_told(supervise, fr
     s.run.wait_for(f"hrfs holds 127.0.0.1:{free_port}.*'port: {free_port}'")
 
 
+def test_a_server_that_has_taken_the_socket_once_is_told_nothing_of_it(supervise, free_port):
+    s = supervise(
+        f"services:\n  web:\n    run: {sys.executable} server.py\n    listen: 127.0.0.1:{free_port}\n", terminal=True
+    ).ready()
+    (s.m.path / "server.py").write_text("nonsense(")
+    line = s.run.wait_for("failed: server.py .*before it was ready.*serving the code of").group(0)
+    assert "hrfs holds" not in line
+
+
 def test_a_shell_that_executes_passes_the_sockets_on(supervise, free_port):
     s = supervise(
         f"services:\n  web:\n    run: test -e text && exec {sys.executable} server.py\n    listen: 127.0.0.1:{free_port}\n"
