@@ -1,4 +1,4 @@
-/* The table of keys, and the tree that the YAML reader gives. Of core/config*.c only. */
+/* The table of keys, and the tree that the YAML reader gives. Of core/config*.c, and of what else reads YAML (core/derive_compose.c). */
 #pragma once
 #include "core/config.h"
 
