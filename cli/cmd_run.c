@@ -9,12 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* a descriptor that the supervisor inherits; -1: none */
+static int pass(struct strv *argv, const char *option, int fd)
+{
+	char number[16];
+
+	if (fd < 0)
+		return CLI_OK;
+	fcntl(fd, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", fd);
+	return launch_add_pair(argv, option, number) < 0 ? CLI_FAILED : CLI_OK;
+}
+
 /* This process becomes the supervisor: its pid, terminal and exit status are the command's. */
 static int become(const struct launch_mount *m, const struct run_request *q, const struct run_tree *t, int lifeline)
 {
 	AUTO_BUF error = { 0 };
 	AUTO_STRV argv = { 0 };
-	char number[16];
 	int r = launch_supervisor_argv(m, &argv, &error);
 
 	if (r < 0) {
@@ -22,11 +33,10 @@ static int become(const struct launch_mount *m, const struct run_request *q, con
 		return CLI_FAILED;
 	}
 	r = run_tree_words(t, q, &argv);
-	if (r == CLI_OK && lifeline >= 0) {
-		fcntl(lifeline, F_SETFD, 0);
-		snprintf(number, sizeof(number), "%d", lifeline);
-		r = launch_add_pair(&argv, "--lifeline", number) < 0 ? CLI_FAILED : CLI_OK;
-	}
+	if (r == CLI_OK)
+		r = pass(&argv, "--lifeline", lifeline);
+	if (r == CLI_OK)
+		r = pass(&argv, "--config", t->config);
 	if (r != CLI_OK || launch_add_command(&argv, q->command) < 0)
 		return r != CLI_OK ? r : CLI_FAILED;
 	fflush(stdout);
@@ -151,9 +161,13 @@ const struct cli_command cmd_run = {
 		"nothing. The working directory stays the one you are in. At the end, Ctrl-C or kill,\n"
 		"the mount goes away. In a mount that exists already that one is used, and stays.\n"
 		"\n"
+		"Without hrfs.yaml and COMMAND the services are derived from what lies in the working\n"
+		"directory (go.mod, package.json, manage.py, Cargo.toml, Makefile, Procfile, ...), shown\n"
+		"as the lines of an hrfs.yaml, and started; `hrfs init` writes the same down.\n"
+		"\n"
 		"  hrfs run -- go run ./cmd/api            anything that runs until it is stopped\n"
 		"  hrfs run -- go test ./...               or that ends: again at each change\n"
-		"  hrfs run                                services of hrfs.yaml\n"
+		"  hrfs run                                services of hrfs.yaml, or what can be derived\n"
 		"  hrfs run api web                        these, and what they come after\n"
 		"  hrfs run --watch src --cmd 'make && ./app'\n"
 		"\n"

@@ -1,13 +1,17 @@
 #include "cli/run_tree.h"
 #include "cli/cli.h"
+#include "cli/derived.h"
 #include "cli/launch.h"
 #include "cli/project.h"
 #include "cli/say.h"
+#include "cli/services.h"
 #include "core/base/path.h"
 #include "core/config.h"
 #include "core/resolve.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void run_request_done(struct run_request *q)
 {
@@ -26,28 +30,71 @@ void run_tree_done(struct run_tree *t)
 
 /* ---- which tree ---- */
 
-static int no_configuration(const char *dir)
+/* for the supervisor, which becomes this process: a file without a name */
+static int keep_text(const struct buf *text)
 {
-	static const struct {
-		const char *file, *command;
-	} likely[] = {
-		{ "go.mod", "go run ." },      { "package.json", "npm start" },
-		{ "Cargo.toml", "cargo run" }, { "manage.py", "./manage.py runserver" },
-		{ "Makefile", "make run" },
-	};
-	AUTO_BUF found = { 0 };
-	const char *command = "COMMAND";
+	AUTO_FD fd = memfd_create("hrfs-config", MFD_CLOEXEC);
 
-	for (size_t i = 0; i < ARRAY_SIZE(likely); i++) {
-		buf_truncate(&found, 0);
-		if (project_find_up(dir, likely[i].file, &found) == 0 && strcmp(found.data, dir) == 0) {
-			command = likely[i].command;
-			break;
-		}
+	if (fd < 0 || write(fd, text->data, text->len) != (ssize_t)text->len || lseek(fd, 0, SEEK_SET))
+		return -1;
+	return take_fd(&fd);
+}
+
+static void show(const char *text)
+{
+	AUTO_BUF safe = { 0 };
+
+	say_note("there is no " CONFIG_FILE_NAME
+		 " here; this is derived from what there is, and 'hrfs init' writes it down:");
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		AUTO_FREE char *line = strndup(text, len);
+
+		buf_truncate(&safe, 0);
+		if (line && say_safe(&safe, line) == 0)
+			fprintf(stderr, "  %s\n", buf_str(&safe));
+		text += len + (text[len] == '\n');
 	}
-	say_error("run: neither a command nor, here or above, an " CONFIG_FILE_NAME "; say what to run: hrfs run -- %s",
-		  command);
-	return CLI_USAGE;
+}
+
+/* from the tree's root: a path is named from where one stands */
+static int relative(const struct run_tree *t, const char *path, struct buf *out)
+{
+	AUTO_BUF absolute = { 0 };
+	const char *root = t->root.data;
+	int r = path_absolute(&absolute, t->cwd.data, path);
+
+	if (r < 0)
+		return r;
+	if (strcmp(absolute.data, root) == 0)
+		return buf_puts(out, "");
+	if (!path_is_below(absolute.data, root))
+		return -EXDEV;
+	return buf_puts(out, absolute.data + strlen(root) + (root[1] ? 1 : 0));
+}
+
+/* Typing `hrfs run` here is consent to what the tree says, as `npm start` and `make run` are; it is shown before it is started. */
+static int derive_services(struct run_tree *t)
+{
+	AUTO_DONE(derived) struct derived d = { 0 };
+	AUTO_BUF text = { 0 };
+	AUTO_BUF at = { 0 };
+	int r;
+
+	if (relative(t, t->cwd.data, &at) < 0) /* --source elsewhere: its root */
+		buf_truncate(&at, 0);
+	r = derived_find("run", t->root.data, buf_str(&at), NULL, &d);
+	if (r == CLI_OK)
+		r = derived_text(&d, &text);
+	if (r != CLI_OK)
+		return r;
+	show(text.data);
+	derived_prepare(&d, t->root.data, false);
+	t->config = keep_text(&text);
+	if (t->config >= 0)
+		return CLI_OK;
+	say_error("what was derived cannot be kept: %s", strerror(errno));
+	return CLI_FAILED;
 }
 
 /* The directory with hrfs.yaml, going up; without one, where one stands. */
@@ -66,13 +113,13 @@ static int find_root(const struct run_request *q, struct run_tree *t)
 			say_error("%s: %s", q->source, strerror(errno));
 			return CLI_FAILED;
 		}
-		return buf_puts(&t->root, real) < 0 ? CLI_FAILED : CLI_OK;
+		if (buf_puts(&t->root, real) < 0)
+			return CLI_FAILED;
+	} else if (project_find_up(t->cwd.data, CONFIG_FILE_NAME, &t->root) < 0 &&
+		   buf_puts(&t->root, t->cwd.data) < 0) {
+		return CLI_FAILED;
 	}
-	if (project_find_up(t->cwd.data, CONFIG_FILE_NAME, &t->root) == 0)
-		return CLI_OK;
-	if (!q->command)
-		return no_configuration(t->cwd.data);
-	return buf_puts(&t->root, t->cwd.data) < 0 ? CLI_FAILED : CLI_OK;
+	return CLI_OK;
 }
 
 /* A mount that one stands in is used, unless the configuration is another directory's. */
@@ -87,7 +134,7 @@ static void find_existing(const struct run_request *q, struct run_tree *t)
 		return;
 	covers = strcmp(root, m.mountpoint) == 0;
 	/* without a configuration the whole mount is the tree, wherever in it one stands */
-	if (!covers && q->command && !q->source && path_is_below(root, m.mountpoint)) {
+	if (!covers && !q->source && path_is_below(root, m.mountpoint)) {
 		AUTO_BUF found = { 0 };
 
 		covers = project_find_up(root, CONFIG_FILE_NAME, &found) < 0;
@@ -105,30 +152,17 @@ static void find_existing(const struct run_request *q, struct run_tree *t)
 
 int run_tree_find(struct run_tree *t, const struct run_request *q)
 {
-	int r = find_root(q, t);
+	int r;
 
-	if (r == CLI_OK)
-		find_existing(q, t);
-	return r;
+	t->config = -1;
+	r = find_root(q, t);
+	if (r != CLI_OK)
+		return r;
+	find_existing(q, t);
+	return q->command || services_configured(t->root.data) ? CLI_OK : derive_services(t);
 }
 
 /* ---- the supervisor's words ---- */
-
-/* from the tree's root: dirs are named from where one stands */
-static int relative(const struct run_tree *t, const char *path, struct buf *out)
-{
-	AUTO_BUF absolute = { 0 };
-	const char *root = t->root.data;
-	int r = path_absolute(&absolute, t->cwd.data, path);
-
-	if (r < 0)
-		return r;
-	if (strcmp(absolute.data, root) == 0)
-		return buf_puts(out, "");
-	if (!path_is_below(absolute.data, root))
-		return -EXDEV;
-	return buf_puts(out, absolute.data + strlen(root) + (root[1] ? 1 : 0));
-}
 
 /*
  * "src" and "web/static" are directories seen from where one stands: a slash in front ties them to the

@@ -15,11 +15,12 @@ struct run_tree {
 	struct buf cwd;		      /* where one stands; may be below the mount by then */
 	struct buf root;	      /* the tree's */
 	struct client_mount existing; /* one that is used; mountpoint NULL: one is to be made */
+	int config;		      /* what was derived, as a file; -1: hrfs.yaml, or a command, says it */
 };
 
 void run_request_done(struct run_request *q);
 void run_tree_done(struct run_tree *t);
-/* CLI_OK or the exit code: the error has been said */
+/* CLI_OK or the exit code: the error has been said. What was derived has been shown */
 int run_tree_find(struct run_tree *t, const struct run_request *q);
 /* the supervisor's options: working directory, services, patterns ... CLI_OK or the exit code */
 int run_tree_words(const struct run_tree *t, const struct run_request *q, struct strv *argv);

@@ -59,15 +59,9 @@ void config_watch_free(struct config_watch *w)
 
 /* ---- reading ---- */
 
-/* the whole file, at most CONFIG_MAX_BYTES. 0, -EFBIG, -errno */
-static int read_file(const char *path, struct buf *out, struct stat *st)
+/* all that is in it, at most CONFIG_MAX_BYTES. 0, -EFBIG, -errno */
+static int read_all(int fd, struct buf *out)
 {
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0 || fstat(fd, st))
-		return -errno;
-	if (!S_ISREG(st->st_mode))
-		return -EINVAL;
 	for (;;) {
 		ssize_t n;
 		int r = buf_reserve(out, 65536);
@@ -84,6 +78,15 @@ static int read_file(const char *path, struct buf *out, struct stat *st)
 		if (out->len > CONFIG_MAX_BYTES)
 			return -EFBIG;
 	}
+}
+
+static int read_file(const char *path, struct buf *out, struct stat *st)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, st))
+		return -errno;
+	return S_ISREG(st->st_mode) ? read_all(fd, out) : -EINVAL;
 }
 
 static void forget(struct config_watch *w)
@@ -224,9 +227,21 @@ static void refuse_bad(struct config_watch *w, int r, const struct buf *error)
 	       w->ran ? "" : " (it is read again when it is saved)");
 }
 
+/* Whoever typed the command has been shown it. It is in force as a file would be, so one that says the same changes nothing. */
+static int start_first(struct config_watch *w, struct buf *error)
+{
+	AUTO_BUF text = { 0 };
+	struct config *config;
+	int r = read_all(w->o.first, &text);
+
+	if (r == 0)
+		r = config_parse("derived", buf_str(&text), text.len, &config, error);
+	return r < 0 ? r : apply(w, config, error);
+}
+
 int config_watch_start(struct config_watch *w, struct buf *error)
 {
-	int r = take_in(w, NULL, w->o.consent, error);
+	int r = w->o.first >= 0 ? start_first(w, error) : take_in(w, NULL, w->o.consent, error);
 
 	if (r == -EPERM)
 		w->error = strdup(CONFIG_FILE_NAME " is " UNTRUSTED);

@@ -1,5 +1,5 @@
 /*
- * hrfs.yaml of the tree: read at the start, and again when a change of it has settled. A bad one, and one that its user has
+ * hrfs.yaml of the tree, or at first what was derived for one without: read at the start, and again when a change of it has settled. A bad one, and one that its user has
  * not agreed to, leave what is in force. On the loop's thread.
  */
 #pragma once
@@ -18,6 +18,7 @@ struct config_watch_options {
 	const char *mountpoint;	 /* it is read through the mount */
 	const char *source;	 /* trust is kept for this path */
 	const struct strv *only; /* names of services, empty: all */
+	int first;		 /* a descriptor: what was derived, and runs until there is an hrfs.yaml; -1: none */
 	bool consent;		 /* what is there at the start may run */
 	/* a line for people: "hrfs.yaml:3: …" */
 	void (*say)(const char *text, void *arg);

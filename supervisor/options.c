@@ -24,7 +24,8 @@ enum {
 	DETACHED,
 	CONSENT,
 	LIFELINE,
-	READY
+	READY,
+	CONFIG
 };
 
 static const struct option long_options[] = {
@@ -35,7 +36,8 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, NAME },	 { "keys", no_argument, NULL, KEYS },
 	{ "markers", no_argument, NULL, MARKERS },	 { "detached", no_argument, NULL, DETACHED },
 	{ "consent", no_argument, NULL, CONSENT },	 { "lifeline", required_argument, NULL, LIFELINE },
-	{ "ready", required_argument, NULL, READY },	 { 0 },
+	{ "ready", required_argument, NULL, READY },	 { "config", required_argument, NULL, CONFIG },
+	{ 0 },
 };
 
 static int refuse(struct buf *error, const char *what, const char *value)
@@ -109,6 +111,8 @@ static int take(struct options *o, int option, char *value, struct buf *error)
 		return take_descriptor(value, &o->lifeline, error);
 	case READY:
 		return take_descriptor(value, &o->ready, error);
+	case CONFIG:
+		return take_descriptor(value, &o->config, error);
 	default:
 		buf_puts(error, "an option that it does not have, or one without its value; hrfs starts this program");
 		return -EINVAL;
@@ -125,6 +129,8 @@ static int check(const struct options *o, struct buf *error)
 			return -EINVAL;
 		}
 	}
+	if (o->command && o->config >= 0)
+		return refuse(error, "a COMMAND and --config exclude each other:", o->command[0]);
 	if (o->command && o->services.count)
 		return refuse(error,
 			      "a COMMAND and services of " CONFIG_FILE_NAME " exclude each other:", o->command[0]);
@@ -135,7 +141,7 @@ int options_parse(int argc, char **argv, struct options *out, struct buf *error)
 {
 	int option, r = 0;
 
-	*out = (struct options){ .lifeline = -1, .ready = -1 };
+	*out = (struct options){ .lifeline = -1, .ready = -1, .config = -1 };
 	opterr = 0;
 	while (r == 0 && (option = getopt_long(argc, argv, "+", long_options, NULL)) != -1)
 		r = take(out, option, optarg, error);

@@ -11,7 +11,8 @@ struct options {
 	struct strv services, watch, ignore;
 	bool keys, markers, detached, consent;
 	int lifeline, ready; /* -1: none */
-	char **command;	     /* NULL: hrfs.yaml */
+	int config;	     /* what to run at first instead of hrfs.yaml; -1: none */
+	char **command;	     /* NULL: hrfs.yaml, or config */
 };
 
 /* 0, -EINVAL (error has one line), -ENOMEM */

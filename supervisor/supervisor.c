@@ -361,6 +361,7 @@ static int make_engine(struct supervisor *s, struct buf *error)
 	struct config_watch_options c = { .mountpoint = o->mountpoint,
 					  .source = o->source,
 					  .only = &o->services,
+					  .first = o->config,
 					  .consent = o->consent,
 					  .say = say_config,
 					  .arg = s };

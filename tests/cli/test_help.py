@@ -7,7 +7,7 @@ import pytest
 
 from tests.lib.build import ROOT
 
-COMMANDS = """mount umount run trust status log clock since wait why reload get-sockname upgrade version help schema""".split()
+COMMANDS = """mount umount run init trust status log clock since wait why reload get-sockname upgrade version help schema""".split()
 
 
 def manual(name):

@@ -43,6 +43,7 @@ static void takes_all(void **state)
 	assert_int_equal(o.ignore.count, 1);
 	assert_true(o.keys && o.markers && o.detached && o.consent);
 	assert_int_equal(o.lifeline, -1);
+	assert_int_equal(o.config, -1);
 	assert_string_equal(o.command[0], "go");
 	assert_string_equal(o.command[1], "--service");
 	options_done(&o);
@@ -58,6 +59,11 @@ static void descriptors_are_kept_from_jobs(void **state)
 	snprintf(number, sizeof(number), "%d", fd);
 	assert_int_equal(parse(&o, &error, (const char *[]){ "--lifeline", number, NULL }), 0);
 	assert_int_equal(o.lifeline, fd);
+	assert_int_equal(parse(&o, &error, (const char *[]){ "--config", number, NULL }), 0);
+	assert_int_equal(o.config, fd);
+	assert_int_equal(parse(&o, &error, (const char *[]){ "--config", number, "--", "x", NULL }), -EINVAL);
+	assert_string_equal(error.data, "a COMMAND and --config exclude each other: 'x'");
+	buf_truncate(&error, 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	options_done(&o);
 	close(fd);

@@ -1,0 +1,17 @@
+/* What was derived for a tree without an hrfs.yaml: said, written down, and made ready for. One thread. */
+#pragma once
+#include "core/derive.h"
+
+/*
+ * dir: the tree's root, at: where in it one stands. command: NULL, or what stood behind "--". CLI_OK, or the exit code: the error has been said, also that nothing was found
+ * (with what is to be typed instead). d is the caller's in any case.
+ */
+int derived_find(const char *word, const char *dir, const char *at, char *const *command, struct derived *d);
+/* as hrfs.yaml. CLI_OK or the exit code, said */
+int derived_text(const struct derived *d, struct buf *text);
+/*
+ * The directory that builds write into (only when there are any), with a .gitignore for all that is in it. kept: the
+ * .gitignore itself is for the repository, so that whoever has its hrfs.yaml has it too. A tree that can't be written to is
+ * left alone: the build will say it.
+ */
+void derived_prepare(const struct derived *d, const char *dir, bool kept);
