@@ -201,6 +201,8 @@ void say_run_ended(struct service *s, struct generation *g)
 		say_trouble(s, "it %s%s: %s", s->end_text, before_ready(g), line.data);
 	else
 		say_trouble(s, "it %s%s", s->end_text, before_ready(g));
+	if (g->in_terminal && !g->could_not)
+		buf_puts(&text, "what it printed is on the terminal of hrfs run");
 	say_trouble_text(s, text.len ? buf_take(&text) : NULL);
 }
 

@@ -59,6 +59,7 @@ def test_a_server_that_has_taken_the_socket_once_is_told_nothing_of_it(supervise
     (s.m.path / "server.py").write_text("nonsense(")
     line = s.run.wait_for("failed: server.py .*before it was ready.*serving the code of").group(0)
     assert "hrfs holds" not in line
+    assert s.service("web")["error"] == "what it printed is on the terminal of hrfs run"
 
 
 def test_a_shell_that_executes_passes_the_sockets_on(supervise, free_port):
