@@ -4,16 +4,15 @@
 #include "cli/project.h"
 #include "cli/say.h"
 #include "cli/services.h"
+#include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/config.h"
 #include "core/resolve.h"
 #include "core/trust.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct tree {
 	char *file; /* absolute: the source's hrfs.yaml */
@@ -52,32 +51,6 @@ static int find_source(const char *path, struct tree *t, struct buf *source)
 	return r < 0 ? r : buf_puts(source, buf_str(&cwd));
 }
 
-static int read_file(const char *path, struct buf *out)
-{
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	while (out->len <= CONFIG_MAX_BYTES) {
-		ssize_t n;
-		int r = buf_reserve(out, 16384);
-
-		if (r < 0)
-			return r;
-		n = read(fd, out->data + out->len, 16384);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return buf_puts(out, "");
-		out->len += (size_t)n;
-		out->data[out->len] = '\0';
-	}
-	return -EFBIG;
-}
-
 static int open_tree(const char *path, struct tree *t)
 {
 	AUTO_BUF source = { 0 };
@@ -91,7 +64,7 @@ static int open_tree(const char *path, struct tree *t)
 		say_error("%s: %s", path ? path : ".", strerror(-r));
 		return CLI_FAILED;
 	}
-	r = read_file(file.data, &t->content);
+	r = file_read_path(file.data, CONFIG_MAX_BYTES, &t->content);
 	if (r < 0) {
 		say_error("%s: %s", file.data, r == -ENOENT ? "there is no such file: nothing to trust" : strerror(-r));
 		return CLI_FAILED;

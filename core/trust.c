@@ -1,4 +1,5 @@
 #include "core/trust.h"
+#include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/hash.h"
 #include <errno.h>
@@ -50,27 +51,6 @@ static void entry_name(const char *path, char name[static HASH_TEXT_SIZE])
 	hash_text(&h, name);
 }
 
-static int read_all(int fd, struct buf *out)
-{
-	for (;;) {
-		ssize_t n;
-		int r = buf_reserve(out, 65536);
-
-		if (r < 0)
-			return r;
-		n = read(fd, out->data + out->len, 65536);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		out->len += (size_t)n;
-		if (out->len > MAX_CONTENT)
-			return -EFBIG;
-	}
-	out->data[out->len] = '\0';
-	return 0;
-}
-
 /* 0 with the content agreed to, -ENOENT */
 static int read_entry(int dir, const char *path, struct buf *content)
 {
@@ -83,7 +63,7 @@ static int read_entry(int dir, const char *path, struct buf *content)
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = read_all(fd, content);
+	r = file_read(fd, MAX_CONTENT, content);
 	if (r < 0)
 		return r;
 	/* the path, a NUL, the content */

@@ -1,4 +1,5 @@
 #include "supervisor/config_watch.h"
+#include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/config.h"
 #include "core/trust.h"
@@ -59,34 +60,13 @@ void config_watch_free(struct config_watch *w)
 
 /* ---- reading ---- */
 
-/* all that is in it, at most CONFIG_MAX_BYTES. 0, -EFBIG, -errno */
-static int read_all(int fd, struct buf *out)
-{
-	for (;;) {
-		ssize_t n;
-		int r = buf_reserve(out, 65536);
-
-		if (r < 0)
-			return r;
-		n = read(fd, out->data + out->len, 65535);
-		if (n < 0)
-			return -errno;
-		out->len += (size_t)n;
-		out->data[out->len] = '\0';
-		if (n == 0)
-			return 0;
-		if (out->len > CONFIG_MAX_BYTES)
-			return -EFBIG;
-	}
-}
-
 static int read_file(const char *path, struct buf *out, struct stat *st)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, st))
 		return -errno;
-	return S_ISREG(st->st_mode) ? read_all(fd, out) : -EINVAL;
+	return S_ISREG(st->st_mode) ? file_read(fd, CONFIG_MAX_BYTES, out) : -EINVAL;
 }
 
 static void forget(struct config_watch *w)
@@ -232,7 +212,7 @@ static int start_first(struct config_watch *w, struct buf *error)
 {
 	AUTO_BUF text = { 0 };
 	struct config *config;
-	int r = read_all(w->o.first, &text);
+	int r = file_read(w->o.first, CONFIG_MAX_BYTES, &text);
 
 	if (r == 0)
 		r = config_parse("derived", buf_str(&text), text.len, &config, error);
