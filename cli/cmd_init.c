@@ -51,10 +51,12 @@ static int write_down(const char *dir, const struct derived *d, const struct buf
 	r = write_file(path.data, text);
 	if (r != CLI_OK)
 		return r;
-	derived_prepare(d, dir, true);
 	fputs(text->data, stdout);
 	say_note("written to %s; 'hrfs run' starts it", path.data);
-	if (d->outputs)
+	r = derive_prepare(d, dir, true);
+	if (r < 0)
+		say_note(DERIVE_OUTPUTS "/, where builds write: %s", strerror(-r));
+	else if (d->outputs)
 		say_note("builds go into " DERIVE_OUTPUTS "/, which its .gitignore keeps out of git: commit that too");
 	return CLI_OK;
 }

@@ -5,9 +5,7 @@
 #include "core/base/path.h"
 #include "core/config.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- nothing there ---- */
 
@@ -81,32 +79,4 @@ int derived_text(const struct derived *d, struct buf *text)
 		return CLI_OK;
 	say_error("%s", r == -EINVAL ? "a name or a command here is no UTF-8, which hrfs.yaml must be" : strerror(-r));
 	return CLI_FAILED;
-}
-
-/* ---- where builds write ---- */
-
-void derived_prepare(const struct derived *d, const char *dir, bool kept)
-{
-	static const char all[] = "*\n", all_but_itself[] = "*\n!.gitignore\n";
-	const char *text = kept ? all_but_itself : all;
-	AUTO_BUF path = { 0 };
-	AUTO_FD at = -1;
-	AUTO_FD file = -1;
-
-	if (!d->outputs || path_join(&path, dir, DERIVE_OUTPUTS) < 0)
-		return;
-	if (mkdir(path.data, 0777) && errno != EEXIST)
-		return;
-	at = open(path.data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (at < 0)
-		return;
-	if (kept) { /* ours, from a run before */
-		struct stat st;
-
-		if (fstatat(at, ".gitignore", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == (off_t)strlen(all))
-			unlinkat(at, ".gitignore", 0);
-	}
-	file = openat(at, ".gitignore", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (file >= 0 && write(file, text, strlen(text)) < 0)
-		unlinkat(at, ".gitignore", 0);
 }

@@ -1,4 +1,4 @@
-/* What was derived for a tree without an hrfs.yaml: said, written down, and made ready for. One thread. */
+/* What was derived for a tree without an hrfs.yaml: found and said. One thread. */
 #pragma once
 #include "core/derive.h"
 
@@ -9,9 +9,3 @@
 int derived_find(const char *word, const char *dir, const char *at, char *const *command, struct derived *d);
 /* as hrfs.yaml. CLI_OK or the exit code, said */
 int derived_text(const struct derived *d, struct buf *text);
-/*
- * The directory that builds write into (only when there are any), with a .gitignore for all that is in it. kept: the
- * .gitignore itself is for the repository, so that whoever has its hrfs.yaml has it too. A tree that can't be written to is
- * left alone: the build will say it.
- */
-void derived_prepare(const struct derived *d, const char *dir, bool kept);

@@ -89,7 +89,7 @@ static int derive_services(struct run_tree *t)
 	if (r != CLI_OK)
 		return r;
 	show(text.data);
-	derived_prepare(&d, t->root.data, false);
+	derive_prepare(&d, t->root.data, false); /* where it can't be, the build will say so */
 	t->config = keep_text(&text);
 	if (t->config >= 0)
 		return CLI_OK;

@@ -344,3 +344,13 @@ int config_from_command(const char *name, char *const argv[], struct config **ou
 		*out = c;
 	return e;
 }
+
+int config_set_commands(struct config_service *s, const char *build, const char *run)
+{
+	int e = config_command_set(&s->build, build);
+
+	if (e == 0)
+		e = config_command_set(&s->run, run);
+	s->set |= 3u;
+	return e;
+}

@@ -86,6 +86,8 @@ int config_parse(const char *file_name, const char *text, size_t len, struct con
 		 struct buf *error);
 /* one service named `name` that runs argv[0..] (hrfs run -- COMMAND); one word goes through command_words. 0, -EINVAL, -ENOMEM */
 int config_from_command(const char *name, char *const argv[], struct config **out);
+/* its build: and run: become these lines. 0; -EINVAL, -ENOMEM: as one of both was, maybe */
+int config_set_commands(struct config_service *s, const char *build, const char *run);
 void config_free(struct config *c);
 
 const struct config_service *config_find(const struct config *c, const char *name);

@@ -322,6 +322,28 @@ static int one_command(struct derive *d, const struct place *p, const struct str
 	return 0;
 }
 
+int derive_apart(const char *dir, const char *at, const char *name, char *const argv[], struct derived *out)
+{
+	AUTO_BUF error = { 0 };
+	struct derive d = { .root = dir, .out = out, .error = &error };
+	const struct place p = { .at = at };
+	struct derived_service *s = derived_add(&d, &p, name, "");
+	AUTO_STRV words = { 0 };
+	bool apart = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && argv[0] && argv[1] && argv[i]; i++)
+		r = strv_add(&words, argv[i]);
+	if (r == 0 && argv[0] && !argv[1])
+		r = command_words(argv[0], &words) == -ENOMEM ? -ENOMEM : 0;
+	if (r == 0 && s && words.count)
+		apart = derived_split(&d, &p, s, &words);
+	r = finish(&d, r);
+	if (!apart && r == 0)
+		derived_done(out);
+	return r;
+}
+
 int derive_command(const char *dir, char *const argv[], struct derived *out, struct buf *error)
 {
 	struct derive d = { .root = dir, .out = out, .error = error };

@@ -40,6 +40,16 @@ struct derived {
 int derive(const char *dir, const char *at, struct derived *out, struct buf *error);
 /* The same for a command: what watchexec and nodemon are told, `go run` and `cargo run`, anything else as it is. */
 int derive_command(const char *dir, char *const argv[], struct derived *out, struct buf *error);
+/*
+ * `go run …` and `cargo run …` as a build and a run of the service `name`, in the directory `at` of the tree. d has that one
+ * service, or none: any other command stays as it is. 0 or -ENOMEM
+ */
+int derive_apart(const char *dir, const char *at, const char *name, char *const argv[], struct derived *d);
+/*
+ * Makes DERIVE_OUTPUTS in dir, where builds of d write there, with a .gitignore for all that is in it. kept: the .gitignore itself
+ * is for the repository, so that whoever has its hrfs.yaml has it too. 0 or -errno
+ */
+int derive_prepare(const struct derived *d, const char *dir, bool kept);
 /* hrfs.yaml: config_parse reads the same back. 0, -ENOMEM, -EINVAL: a name or command is no UTF-8 */
 int derive_print(const struct derived *d, struct buf *out);
 void derived_done(struct derived *d);

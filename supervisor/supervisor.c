@@ -4,6 +4,7 @@
 #include "core/base/mountinfo.h"
 #include "core/config.h"
 #include "core/json.h"
+#include "supervisor/command.h"
 #include "supervisor/config_watch.h"
 #include "supervisor/ending.h"
 #include "supervisor/engine.h"
@@ -32,6 +33,7 @@ struct supervisor {
 	struct timeline *timeline;
 	struct engine *engine;
 	struct config_watch *config; /* NULL: a COMMAND */
+	struct derived apart;	     /* the COMMAND as a build and a run, where it is one that can be */
 	struct requests *requests;
 	struct ending *ending;
 	bool begun, stopping;
@@ -212,22 +214,13 @@ static void on_gone(const char *why, void *arg)
 
 static int configure_command(struct supervisor *s, struct buf *error)
 {
-	const struct options *o = s->options;
-	AUTO_BUF name = { 0 };
 	struct settings *settings;
 	struct config *config;
-	int r = options_name(o, &name);
+	int r = command_config(s->options, &s->apart, &config, error);
 
-	if (r == 0)
-		r = config_from_command(buf_str(&name), o->command, &config);
-	if (r < 0) {
-		buf_puts(error, r == -EINVAL ? "the command is empty, or a quote in it has no end" : strerror(-r));
+	if (r < 0)
 		return r;
-	}
-	r = strv_add_all(&config->services[0].watch, &o->watch);
-	if (r == 0)
-		r = strv_add_all(&config->services[0].ignore, &o->ignore);
-	settings = r == 0 ? settings_new(config) : NULL;
+	settings = settings_new(config);
 	if (!settings) {
 		config_free(config);
 		return -ENOMEM;
@@ -235,6 +228,17 @@ static int configure_command(struct supervisor *s, struct buf *error)
 	r = engine_configure(s->engine, settings, NULL, error);
 	settings_unref(settings);
 	return r;
+}
+
+/* what is done differently from what was typed, and why */
+static void say_apart(struct supervisor *s)
+{
+	const struct derived_service *d = s->apart.services;
+	AUTO_BUF text = { 0 };
+
+	if (s->apart.count && buf_printf(&text, "built and run apart, so that what does not compile ends nothing: %s, then %s",
+					 d->build, d->run) == 0)
+		note(s, text.data);
 }
 
 static void tell_begun(struct supervisor *s)
@@ -267,6 +271,7 @@ static void on_ready(void *arg)
 		return;
 	}
 	s->begun = true;
+	say_apart(s);
 	if (r == 0 && !engine_count(s->engine))
 		note(s, CONFIG_FILE_NAME " names no services yet; it is read again when you save it");
 	tell_begun(s);
@@ -418,6 +423,7 @@ static void free_parts(struct supervisor *s)
 	timeline_free(s->timeline);
 	terminal_free(s->terminal);
 	output_free(s->output);
+	derived_done(&s->apart);
 	uv_run(&s->loop, UV_RUN_DEFAULT); /* what is being closed */
 	uv_loop_close(&s->loop);
 }
@@ -430,7 +436,10 @@ int supervisor_run(const struct options *options)
 
 	if (r < 0)
 		return SUPERVISOR_FAILED;
-	r = make_parts(&s, &error);
+	if (options->command)
+		r = command_prepare(options, &s.apart);
+	if (r == 0)
+		r = make_parts(&s, &error);
 	if (r == 0)
 		r = make_link(&s, &error);
 	if (r == 0)

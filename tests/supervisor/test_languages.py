@@ -83,6 +83,42 @@ def test_go_run(supervise, free_port, test, key):
         assert "main.go:" in s.service("web")["summary"]
 
 
+
+@pytest.mark.time_limit(240)
+@pytest.mark.parametrize("where", ["", "cmd/web"])
+def test_go_run_as_a_command(supervise, free_port, test, where):
+    """Taken apart into a build and a run: what does not compile ends nothing, although no socket is held."""
+    if not shutil.which("go"):
+        pytest.skip("go is not installed")
+    port = free_port()
+    main = f"{where}/main.go" if where else "main.go"
+    files = {"go.mod": "module example.org/web\n\ngo 1.19\n", main: GO.replace('"text"', 'os.Getenv("TEXT")')}
+    env = {"HOME": str(test.dir), "PORT": str(port)}
+    options = ["--cwd", where] if where else []
+    s = supervise(None, *options, files=files, env={**env, "TEXT": str(test.dir / "src/text")}, command=["go", "run", "."])
+    s.ready(200)
+    s.run.wait_for(r"hrfs: built and run apart, .*: go build -o \S*\.hrfs/go \., then \S*\.hrfs/go$")
+    assert get(port) == (200, "one")
+    (s.m.path / main).write_text("package main\n\nthis is no code\n")
+    answer = s.wait(60)
+    assert not answer["ok"] and "main.go:3" in s.service("go")["summary"]
+    assert get(port) == (200, "one")
+    (s.m.path / main).write_text(GO.replace("string(text)", '"mended"').replace('text, _ := os.ReadFile("text")', ""))
+    s.ready(60)
+    assert get(port) == (200, "mended")
+
+
+def test_go_run_in_a_tree_that_is_only_read(supervise, free_port, test):
+    """Nothing can be built into it: the command runs as it was typed."""
+    if not shutil.which("go"):
+        pytest.skip("go is not installed")
+    port = free_port()
+    files = {"go.mod": "module example.org/web\n\ngo 1.19\n", "main.go": GO}
+    env = {"HOME": str(test.dir), "PORT": str(port)}
+    s = supervise(None, files=files, env=env, mount_options="ro", command=["go", "run", "."]).ready(200)
+    assert get(port) == (200, "one")
+    assert "built and run apart" not in s.run.output()
+
 NODE = """
 const http = require("http"), fs = require("fs");
 const text = fs.readFileSync("text", "utf8");

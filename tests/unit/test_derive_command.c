@@ -105,6 +105,71 @@ static void test_commands(void **unused)
 	}
 }
 
+/* What `hrfs run -- COMMAND` does: only what can be taken apart is anything. */
+static void test_apart(void **unused)
+{
+	static const struct {
+		const char *words[4], *at, *build, *run;
+	} cases[] = {
+		{ { "go", "run", "." }, "", "go build -o .hrfs/go .", ".hrfs/go" },
+		{ { "go run ./x 'a b'" }, "sub/dir", "go build -o ../../.hrfs/go ./x", "../../.hrfs/go 'a b'" },
+		{ { "go", "run", "a@latest" }, "", NULL, NULL },
+		{ { "go run . &" }, "", NULL, NULL },
+		{ { "it's" }, "", NULL, NULL },
+		{ { "nodemon", "x.js" }, "", NULL, NULL },
+		{ { "watchexec", "go run ." }, "", NULL, NULL },
+		{ { NULL }, "", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct derived d = { 0 };
+
+		assert_int_equal(
+			derive_apart("/src", cases[i].at, "go", (char *const *)(const void *)cases[i].words, &d), 0);
+		assert_int_equal(d.count, cases[i].build != NULL);
+		if (d.count) {
+			assert_string_equal(d.services[0].build, cases[i].build);
+			assert_string_equal(d.services[0].run, cases[i].run);
+			assert_true(d.outputs);
+		}
+		derived_done(&d);
+	}
+}
+
+/* The directory for builds: once is enough, its .gitignore is for git or not, and what is in the way is said. */
+static void test_prepare(void **unused)
+{
+	struct derived d = { .outputs = true };
+	AUTO_BUF path = { 0 };
+	struct stat st;
+
+	tree_make((const struct tree_file[]){ { "other/x", "" } }, 1);
+	assert_int_equal(buf_printf(&path, "%s/.hrfs/.gitignore", tree_root), 0);
+	assert_int_equal(derive_prepare(&(struct derived){ 0 }, tree_root, false), 0);
+	assert_int_equal(stat(path.data, &st), -1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(derive_prepare(&d, tree_root, false), 0);
+		assert_int_equal(stat(path.data, &st), 0);
+		assert_int_equal(st.st_size, strlen("*\n"));
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(derive_prepare(&d, tree_root, i < 2), 0);
+		assert_int_equal(stat(path.data, &st), 0);
+		assert_int_equal(st.st_size, strlen("*\n!.gitignore\n"));
+	}
+	tree_done();
+	tree_make((const struct tree_file[]){ { ".hrfs", "a file" } }, 1);
+	assert_int_equal(derive_prepare(&d, tree_root, false), -ENOTDIR);
+	tree_done();
+	tree_make((const struct tree_file[]){ { "other/x", "" } }, 1);
+	buf_truncate(&path, 0);
+	assert_int_equal(buf_printf(&path, "%s/.hrfs", tree_root), 0);
+	assert_int_equal(symlink("other", path.data), 0);
+	assert_int_equal(derive_prepare(&d, tree_root, false), -ENOTDIR);
+	tree_done();
+	assert_int_equal(derive_prepare(&d, "/no/such", false), -ENOENT);
+}
+
 /* Any bytes that are text come back as they were; what is none is refused. */
 static void test_printing(void **unused)
 {
@@ -156,6 +221,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_printing),
 	};
 
