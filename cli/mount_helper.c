@@ -32,6 +32,8 @@ bool mount_helper_is(int argc, char **argv)
 {
 	const char *options = options_at(argc, argv);
 
+	if (argc > 1 && strncmp(argv[1], "-o", 2) == 0)
+		return true; /* no command begins so */
 	return options && (strcmp(argv[1], "mount") != 0 || find_value(options, "source"));
 }
 
@@ -74,11 +76,20 @@ static int take_list(const char *list, struct strv *options, char **source)
 	return 0;
 }
 
-static int take_words(int argc, char **argv, struct strv *options, char **source)
+/* What is neither an option nor its list: [NAME] MNT. Returns how many, 3 for more than two. */
+static int take_words(int argc, char **argv, const char *words[2], struct strv *options, char **source)
 {
-	for (int i = 3; i < argc; i++) {
+	int count = 0;
+
+	for (int i = 1; i < argc; i++) {
 		const char *list = argv[i] + 2;
 
+		if (argv[i][0] != '-') {
+			if (count < 2)
+				words[count] = argv[i];
+			count += count < 3;
+			continue;
+		}
 		/* -s, -f, -n, -v, -r, -w ... of helpers mean nothing here, or come again in -o */
 		if (strncmp(argv[i], "-o", 2) != 0)
 			continue;
@@ -87,7 +98,7 @@ static int take_words(int argc, char **argv, struct strv *options, char **source
 		if (take_list(list, options, source) < 0)
 			return -1;
 	}
-	return 0;
+	return count;
 }
 
 static int name_file_system(struct strv *options, const char *name)
@@ -111,14 +122,22 @@ static int name_file_system(struct strv *options, const char *name)
 
 int mount_helper_run(int argc, char **argv)
 {
-	struct mounting m = { .mountpoint = argv[2], .lifeline = -1 };
+	struct mounting m = { .lifeline = -1 };
+	const char *words[2] = { NULL, NULL };
 	AUTO_FREE char *source = NULL;
 	AUTO_MOUNTED done = { 0 };
 	int r = CLI_FAILED;
+	int count = take_words(argc, argv, words, &m.options, &source);
 
-	if (take_words(argc, argv, &m.options, &source) < 0 || (source && name_file_system(&m.options, argv[1]) < 0))
+	if (count == 0 || count > 2 || (count == 1 && !source)) {
+		say_error("with options first: hrfs -o source=SRC,... MNT, or hrfs -o OPTIONS SRC MNT");
+		r = CLI_USAGE;
 		goto end;
-	m.source = source ? source : argv[1];
+	}
+	if (count < 0 || (source && name_file_system(&m.options, count == 2 ? words[0] : source) < 0))
+		goto end;
+	m.mountpoint = words[count - 1];
+	m.source = source ? source : words[0];
 	r = mounting_do(&m, &done);
 end:
 	strv_done(&m.options);

@@ -1,6 +1,6 @@
 /*
  * How mount(8) and test suites of file systems call hrfs: `hrfs NAME MNT -o OPTIONS`, where the first word may be
- * anything. Silent when all is well. One thread.
+ * anything, or `hrfs -o OPTIONS [SRC] MNT`. Silent when all is well. One thread.
  */
 #pragma once
 #include <stdbool.h>

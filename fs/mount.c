@@ -39,11 +39,12 @@ static int make_as_root(const struct mount_options *o, struct buf *error)
 		flags &= ~(unsigned long)MS_NOSUID;
 	if (o->dev)
 		flags &= ~(unsigned long)MS_NODEV;
-	flags |= (o->read_only ? MS_RDONLY : 0) | (o->noexec ? MS_NOEXEC : 0) | (o->noatime ? MS_NOATIME : 0);
+	flags |= (o->read_only ? MS_RDONLY : 0) | (o->noexec ? MS_NOEXEC : 0) | (o->noatime ? MS_NOATIME : 0) |
+		 o->flags;
 	r = buf_printf(&data, "fd=%d,rootmode=%o,user_id=%u,group_id=%u,default_permissions%s", fd,
 		       st.st_mode & S_IFMT, geteuid(), getegid(), o->allow_other ? ",allow_other" : "");
 	if (r == 0)
-		r = buf_printf(&type, "fuse.%s", o->subtype);
+		r = buf_printf(&type, *o->subtype ? "fuse.%s" : "fuse", o->subtype);
 	if (r < 0)
 		return r;
 	if (mount(o->fsname, o->mountpoint, type.data, flags, data.data))
@@ -71,7 +72,7 @@ static int option_list(const struct mount_options *o, struct buf *list)
 
 	if (r == 0)
 		r = put_value(list, "fsname", o->fsname);
-	if (r == 0)
+	if (r == 0 && *o->subtype)
 		r = put_value(list, "subtype", o->subtype);
 	if (r == 0 && o->allow_other)
 		r = buf_puts(list, ",allow_other");
@@ -81,6 +82,11 @@ static int option_list(const struct mount_options *o, struct buf *list)
 		r = buf_puts(list, ",noexec");
 	if (r == 0 && o->noatime)
 		r = buf_puts(list, ",noatime");
+	/* of the rest its older versions know these only */
+	if (r == 0 && (o->flags & MS_SYNCHRONOUS))
+		r = buf_puts(list, ",sync");
+	if (r == 0 && (o->flags & MS_DIRSYNC))
+		r = buf_puts(list, ",dirsync");
 	return r;
 }
 

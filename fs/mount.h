@@ -12,6 +12,7 @@ struct mount_options {
 	const char *mountpoint; /* absolute */
 	const char *fsname, *subtype;
 	bool allow_other, read_only, suid, dev, noexec, noatime;
+	unsigned long flags; /* more of mount(2)'s */
 };
 
 /* The device's descriptor, or -errno with a text for people in *error. */

@@ -3,14 +3,19 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <sys/mount.h>
 
-enum kind { FLAG_ON, FLAG_OFF, NUMBER, TEXT, FEATURES, REPLAY, NOTHING };
+#ifndef MS_LAZYTIME
+#define MS_LAZYTIME (1 << 25) /* linux/mount.h, since 4.0 */
+#endif
+
+enum kind { FLAG_ON, FLAG_OFF, BIT_ON, BIT_OFF, NUMBER, TEXT, FEATURES, REPLAY, NOTHING };
 
 struct key {
 	const char *name;
 	enum kind kind;
 	size_t offset;
-	int min, max;
+	int min, max; /* min: the bit */
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -29,6 +34,15 @@ static const struct key keys[] = {
 	{ "exec", FLAG_OFF, AT(mount.noexec), 0, 0 },
 	{ "noatime", FLAG_ON, AT(mount.noatime), 0, 0 },
 	{ "atime", FLAG_OFF, AT(mount.noatime), 0, 0 },
+	{ "nodiratime", BIT_ON, AT(mount.flags), MS_NODIRATIME, 0 },
+	{ "diratime", BIT_OFF, AT(mount.flags), MS_NODIRATIME, 0 },
+	{ "strictatime", BIT_ON, AT(mount.flags), MS_STRICTATIME, 0 },
+	{ "nostrictatime", BIT_OFF, AT(mount.flags), MS_STRICTATIME, 0 },
+	{ "lazytime", BIT_ON, AT(mount.flags), MS_LAZYTIME, 0 },
+	{ "nolazytime", BIT_OFF, AT(mount.flags), MS_LAZYTIME, 0 },
+	{ "sync", BIT_ON, AT(mount.flags), MS_SYNCHRONOUS, 0 },
+	{ "async", BIT_OFF, AT(mount.flags), MS_SYNCHRONOUS, 0 },
+	{ "dirsync", BIT_ON, AT(mount.flags), MS_DIRSYNC, 0 },
 	{ "fsname", TEXT, AT(mount.fsname), 0, 0 },
 	{ "subtype", TEXT, AT(mount.subtype), 0, 0 },
 	{ "source", TEXT, AT(source), 0, 0 },
@@ -48,8 +62,14 @@ static const struct key keys[] = {
 	{ "users", NOTHING, 0, 0, 0 },
 	{ "_netdev", NOTHING, 0, 0, 0 },
 	{ "nofail", NOTHING, 0, 0, 0 },
-	{ "async", NOTHING, 0, 0, 0 },
 	{ "relatime", NOTHING, 0, 0, 0 },
+	{ "norelatime", NOTHING, 0, 0, 0 },
+	{ "mand", NOTHING, 0, 0, 0 },
+	{ "nomand", NOTHING, 0, 0, 0 },
+	{ "iversion", NOTHING, 0, 0, 0 },
+	{ "noiversion", NOTHING, 0, 0, 0 },
+	{ "silent", NOTHING, 0, 0, 0 },
+	{ "loud", NOTHING, 0, 0, 0 },
 	{ "nonempty", NOTHING, 0, 0, 0 },
 };
 
@@ -113,6 +133,10 @@ static int set(struct options *o, char *word, struct buf *error)
 			return set_replay((enum replay_mode *)field, value, error);
 		if (k->kind == TEXT)
 			*(const char **)field = value;
+		else if (k->kind == BIT_ON)
+			*(unsigned long *)field |= (unsigned long)k->min;
+		else if (k->kind == BIT_OFF)
+			*(unsigned long *)field &= ~(unsigned long)k->min;
 		else if (k->kind != NOTHING)
 			*(bool *)field = k->kind == FLAG_ON;
 		return 0;

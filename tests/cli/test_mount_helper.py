@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.test_mount import kill_whole_mount
 from tests.lib import build
+from tests.lib.users import run_as
 
 
 def test_first_word_may_be_anything(who, tree):
@@ -19,6 +20,26 @@ def test_first_word_may_be_anything(who, tree):
         fsname = next(line.split(" - ")[1].split()[1] for line in open("/proc/self/mountinfo") if f" {tree.mnt} " in line)
         assert fsname == name
         who("umount", tree.mnt)
+
+
+def test_options_first(who, tree):
+    """As a wrapper that knows of the name only calls it: hrfs -ofsname="$@"."""
+    (tree.src / "a").write_text("x")
+    for words in (["-ofsname=name", tree.mnt, "-o", f"rw,source={tree.src}"], ["-o", "rw,fsname=name", tree.src, tree.mnt]):
+        done = who(*words)
+        assert (done.stdout, done.stderr) == ("", "")
+        assert (run_as(who.user, lambda: os.listdir(tree.mnt)) if who.user else os.listdir(tree.mnt)) == ["a"]
+        assert any(f" {tree.mnt} " in line and " - fuse.hrfs name " in line for line in open("/proc/self/mountinfo"))
+        who("umount", tree.mnt)
+    assert "source=SRC" in who("-ofsname=name", tree.mnt, status=2).stderr
+    assert "source=SRC" in who("-o", "ro", "a", "b", "c", status=2).stderr
+
+
+def test_type_without_a_name(who, tree):
+    """Test suites look for the type fuse, as that of daemons that say nothing of themselves."""
+    assert who("name", tree.mnt, "-o", f"source={tree.src},subtype=").stderr == ""
+    assert any(f" {tree.mnt} " in line and " - fuse name " in line for line in open("/proc/self/mountinfo"))
+    who("umount", tree.mnt)
 
 
 def test_source_is_the_first_word(cli, tree):
@@ -33,6 +54,18 @@ def test_options_of_mount_itself_are_taken(cli, tree):
     assert cli("name", tree.mnt, "-o", f"{options},fsname=other,source={tree.src}").stderr == ""
     assert any(f" {tree.mnt} " in line and " other " in line for line in open("/proc/self/mountinfo"))
     cli("umount", tree.mnt)
+
+
+def test_flags_of_mount_are_the_mounts(who, tree):
+    assert who("name", tree.mnt, "-o", f"sync,dirsync,nodiratime,lazytime,strictatime,mand,iversion,silent,source={tree.src}").stderr == ""
+    line = next(line for line in open("/proc/self/mountinfo") if f" {tree.mnt} " in line)
+    assert {"sync", "dirsync"} <= set(line.split(" - ")[1].split()[2].split(",")) 
+    by_root = who.user is None and os.geteuid() == 0  # not all versions of fusermount3 know it
+    assert ("nodiratime" in line.split()[5]) == by_root
+    who("umount", tree.mnt)
+    assert who("name", tree.mnt, "-o", f"sync,async,nodiratime,diratime,source={tree.src}").stderr == ""
+    assert not any(f" {tree.mnt} " in line and ("sync" in line or "nodiratime" in line) for line in open("/proc/self/mountinfo"))
+    who("umount", tree.mnt)
 
 
 def test_several_lists_and_commas_in_names(cli, tree):
