@@ -199,6 +199,13 @@ marks() {
 	[ -n "$long" ] && echo "long or not long" || echo "not long"
 }
 
+# Beside the trees, where every user may go.
+fetch_suites() {
+	mkdir "$work/tools"
+	cp "$(crates pjdfstest fsx)"/* "$work/tools" 2>/dev/null
+	PATH=$work/tools:$PATH
+}
+
 stage_build() {
 	stage "building with the address and undefined sanitizers"
 	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled -Dkill_points=true -Dlayout_test=true || die "the build failed"
@@ -345,6 +352,7 @@ prepare_user
 HRFS_TEST_DIR=$(make_disk rd) && user_disk=$(make_disk ud) || exit 1
 export HRFS_TEST_DIR
 stage_build
+[ -z "$long" ] || fetch_suites
 stage_unit
 stage_mounts
 stage "the daemon under the thread sanitizer, beside stress and fuzzing of $seconds s each"

@@ -1,7 +1,14 @@
 """Programs that others wrote to try file systems, inside the mount. What is not installed is skipped."""
 
+import grp
+import importlib.util
+import os
+import pwd
+import re
 import shutil
 import subprocess
+import sys
+import tempfile
 
 import pytest
 
@@ -74,4 +81,72 @@ def test_fio_reads_what_it_wrote(mount, tree, engine):
     if "not supported" in done.stderr or "Function not implemented" in done.stderr or "Operation not permitted" in done.stderr:
         pytest.skip(f"fio: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stdout + done.stderr
+    healthy(m)
+
+
+# Python's tests of what it does with files; each brings its own idea of what a file system answers.
+OF_PYTHON = [
+    *("test_dbm_dumb", "test_fcntl", "test_file", "test_filecmp", "test_fileinput", "test_fileio", "test_genericpath", "test_glob"),
+    *("test_import", "test_largefile", "test_mailbox", "test_mmap", "test_os", "test_pathlib", "test_posix", "test_posixpath"),
+    *("test_shelve", "test_shutil", "test_stat", "test_tarfile", "test_tempfile", "test_zipfile", "test_zipimport"),
+]
+
+
+def of_python(module, directory):
+    argv = [sys.executable, "-m", "test", "-u", "largefile", "--tempdir", directory, module]
+    return subprocess.run(argv, cwd=directory, env={**os.environ, "TMPDIR": str(directory)}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("module", OF_PYTHON)
+def test_pythons_own(mount, tree, module):
+    if not importlib.util.find_spec("test") or not importlib.util.find_spec(f"test.{module}"):
+        pytest.skip("python's own tests are not installed (Debian: libpythonX.Y-testsuite)")
+    m = mount()
+    done = of_python(module, m.path)
+    if done.returncode and of_python(module, tree.dir).returncode:
+        pytest.skip(f"{module} fails on a plain directory, too")
+    assert done.returncode == 0, done.stdout + done.stderr
+    healthy(m)
+
+
+PJDFSTEST = """
+[features]
+posix_fallocate = {}
+rename_ctime = {}
+utimensat = {}
+utime_now = {}
+[settings]
+naptime = 0.02
+allow_remount = false
+[dummy_auth]
+entries = [["nobody", "%s"], ["daemon", "daemon"]]
+"""
+
+
+def test_pjdfstest(mount, tree):
+    """As root all of it: who may do what, with which errno."""
+    have("pjdfstest")
+    config = tree.dir / "pjdfstest.toml"
+    config.write_text(PJDFSTEST % grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name)
+    m = mount(options="" if os.geteuid() else "allow_other,suid,dev")
+    results = {}
+    for d in (tree.dir, m.path):
+        os.chmod(d, 0o755)
+        with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as short:  # sockets are tried, too
+            os.chmod(short, 0o755)
+            os.symlink(d, short + "/d")
+            done = subprocess.run(["pjdfstest", "-c", config, "-p", short + "/d"], cwd="/", capture_output=True, text=True)
+        results[d] = set(re.findall(r"^(\S+)\s+FAILED$", done.stdout, re.MULTILINE))
+        assert re.search(r"^Summary: .* [1-9]\d* passed", done.stdout, re.MULTILINE), done.stderr
+    assert sorted(results[m.path] - results[tree.dir]) == []
+    healthy(m)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fsx(mount, tree, seed):
+    """Reads, writes, maps and truncations of one file against a copy in memory."""
+    have("fsx")
+    m = mount()
+    done = subprocess.run(["fsx", "-N", "5000", "-S", str(seed), m.path / "f"], cwd=tree.dir, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     healthy(m)
