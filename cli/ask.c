@@ -137,11 +137,11 @@ int ask_path(const struct ask *a, const char *path, struct buf *out)
 		r = path_absolute(&absolute, buf_str(&cwd), path);
 	if (r < 0)
 		return r;
-	if (take_relative(absolute.data, a->mount.mountpoint, out) ||
-	    take_relative(absolute.data, a->mount.source, out))
+	if (take_relative(buf_str(&absolute), a->mount.mountpoint, out) ||
+	    take_relative(buf_str(&absolute), a->mount.source, out))
 		return buf_puts(out, ""); /* the root itself is "" */
 	/* not from inside: then it is meant as the tree names it */
-	if (*path != '/' && !path_is_below(cwd.data, a->mount.mountpoint))
+	if (*path != '/' && !path_is_below(buf_str(&cwd), a->mount.mountpoint))
 		return buf_puts(out, path);
 	return -EXDEV;
 }

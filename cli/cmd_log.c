@@ -21,7 +21,7 @@ static int log_of_dead(struct buf *path)
 
 	if (r == 0)
 		r = mountinfo_of_path(buf_str(&cwd), &e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = strncmp(e.type, "fuse", 4) == 0 ? -ENOENT : -ESRCH;
 	for (unsigned n = 0; r == -ENOENT; n++) {
