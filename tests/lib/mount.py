@@ -39,6 +39,7 @@ class Mount:
     def __init__(self, src, mnt, options="", user=None, log=None, lifeline=None, env=None, limits=None):
         self.src = Path(src)
         self.path = Path(mnt)
+        self.user = user  # whose it is; None: ours
         self.log_file = Path(log)
         self.clients = []
         ready, ready_child = os.pipe()

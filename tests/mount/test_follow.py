@@ -12,7 +12,7 @@ import pytest
 
 from tests.lib.client import Closed
 from tests.lib.wait import DEADLINE, Deadline
-from tests.mount.test_takeover import Killer
+from tests.mount.test_takeover import Killer, answers_clients
 
 NAMES = ["a", "b", "c", "long-name-of-a-file"]
 CONTENTS = [b"", b"x", b"y", b"one\n", b"two\n", b"three\n" * 3]
@@ -223,6 +223,6 @@ def test_follow(mount, number):
 def test_follow_through_kills(mount, number):
     m = mount()
     value = seed(number)
-    with Killer(m, value) as killer:
+    with Killer(m, value, got_on=lambda stop: answers_clients(m, stop)) as killer:
         steps(m, Walker(m.path, value), settle=False)
     assert killer.kills

@@ -5,31 +5,50 @@ import random
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
+from tests.lib.client import Closed
 from tests.lib.wait import wait_gone, wait_until
 from tests.mount.test_random import SECONDS, SEED, make_readable, picture, result, show, start_one
 
+HANGS = 60  # seconds: what takes longer is not slow
+
 
 class Killer:
-    """Kills the mount's worker again and again, each time after the last one has served a little."""
+    """Kills the mount's worker again and again, each time after its clients have got on.
 
-    def __init__(self, m, seed, most_ms=100):
+    On a slow machine a takeover can take longer than the pause between two kills: were that all there is between
+    them, nobody would ever be answered. So a worker serves at least as long as it took to take over, but for each
+    fourth one: that kill may meet a takeover under way.
+
+    got_on(stop): waits until clients have been served since the last kill, or stop is set.
+    """
+
+    def __init__(self, m, seed, most_ms=100, got_on=None):
         self.m = m
         self.rng = random.Random(seed)
         self.most_ms = most_ms
+        self.got_on = got_on or (lambda stop: answers(m, stop))
         self.kills = 0
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run)
 
     def _run(self):
-        while not self.stop.wait(self.rng.uniform(0.005, self.most_ms / 1000)):
+        pause = 0
+        while not self.stop.wait(max(pause, self.rng.uniform(0.005, self.most_ms / 1000))):
+            begun = time.monotonic()
             try:
-                os.kill(self.m.worker_pid(), signal.SIGKILL)
-                self.kills += 1
+                worker = self.m.worker_pid()
+                os.kill(worker, signal.SIGKILL)
             except (ProcessLookupError, FileNotFoundError):
-                pass  # it has died just now, the next one is not there yet
+                continue  # it has died just now, the next one is not there yet
+            self.kills += 1
+            if self.kills % 4:
+                wait_gone(worker, HANGS)
+                self.got_on(self.stop)
+            pause = time.monotonic() - begun
 
     def __enter__(self):
         self.thread.start()
@@ -38,6 +57,27 @@ class Killer:
     def __exit__(self, *_):
         self.stop.set()
         self.thread.join()
+
+
+def answers(m, stop):
+    """Until it has answered a request of the kernel, which lets nobody but the owner ask."""
+    if m.user is None or m.user.uid == os.geteuid():
+        os.statvfs(m.path)  # is never cached
+    else:
+        answers_clients(m, stop)
+
+
+def answers_clients(m, stop):
+    while not stop.is_set() and not answered(m):
+        pass
+
+
+def answered(m):
+    """By its socket: a clock, or None."""
+    try:
+        return m.clock()
+    except (OSError, Closed):
+        return None  # of a worker that was about to be killed
 
 
 def alive(m):
@@ -177,17 +217,10 @@ def test_journal_goes_on(mount):
         (m.path / f"f{i}").write_bytes(b"%d" % i)
         os.kill(m.worker_pid(), signal.SIGKILL)
         os.stat(m.path / "old")
-    wait_until(lambda: _answers(m), what="the server of the last successor")
+    wait_until(lambda: answered(m), what="the server of the last successor")
     m.settle()
     assert m.since(clock) == [f"f{i}" for i in range(10)]
     assert m.since(m.clock()) == []
-
-
-def _answers(m):
-    try:
-        return m.clock()
-    except OSError:
-        return None
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -148,6 +149,7 @@ class Follower:
         self.fresh = 0
         self.connections = 0
         self.client = None
+        self.told = threading.Event()
 
     def _connect(self):
         self.client = self.m.client()
@@ -160,6 +162,14 @@ class Follower:
         self.fresh += push["is_fresh_instance"]
         self.names += push["files"]
         self.clock = push["clock"]
+        if push["files"]:
+            self.told.set()
+
+    def got_on(self, stop):
+        """See Killer: until it has been told something since the last kill."""
+        self.told.clear()
+        while not stop.is_set() and not self.told.wait(0.01):
+            pass
 
     def follow(self, enough):
         """Until enough(self.names)."""
@@ -179,7 +189,7 @@ def test_subscriber_misses_nothing(mount, capsys):
     wanted = {f"f{i}" for i in range(300)}
     f = Follower(m)
     first = f.clock
-    with Killer(m, SEED, KILL_MS) as killer:
+    with Killer(m, SEED, KILL_MS, got_on=f.got_on) as killer:
         for start in range(0, 300, 20):
             names = {f"f{i}" for i in range(start, start + 20)}
             for name in names:
