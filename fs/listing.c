@@ -8,10 +8,10 @@
 
 struct listing {
 	pthread_mutex_t lock;
-	struct map places; /* name -> its place in entries + 1, while present */
-	struct listing_entry *entries;
+	struct map cookies; /* name -> its cookie */
+	struct listing_entry *entries; /* in the order of their cookies */
 	size_t count, size;
-	uint64_t base; /* the first entry's cookie is base + 1 */
+	uint64_t last; /* the cookie that was given last; 0: none ever was */
 };
 
 struct listing *listing_new(void)
@@ -30,59 +30,79 @@ void listing_free(struct listing *l)
 	for (size_t i = 0; i < l->count; i++)
 		free(l->entries[i].name);
 	free(l->entries);
-	map_done(&l->places);
+	map_done(&l->cookies);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
 
+/* the first entry behind this cookie */
+static size_t behind(const struct listing *l, uint64_t cookie)
+{
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->entries[middle].cookie <= cookie)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static int append(struct listing *l, const struct dirent64 *d)
 {
-	struct listing_entry *e;
+	struct listing_entry e = { strdup(d->d_name), d->d_ino, l->last + 1, d->d_type, true };
 
-	if (l->count == l->size) {
+	if (e.name && l->count == l->size) {
 		size_t size = l->size ? l->size * 2 : 32;
+		struct listing_entry *more = reallocarray(l->entries, size, sizeof(*more));
 
-		e = reallocarray(l->entries, size, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		l->entries = e;
-		l->size = size;
+		if (more) {
+			l->entries = more;
+			l->size = size;
+		}
 	}
-	e = &l->entries[l->count];
-	*e = (struct listing_entry){ strdup(d->d_name), d->d_ino, d->d_type, true };
-	if (!e->name)
-		return -ENOMEM;
-	if (map_put(&l->places, d->d_name, strlen(d->d_name), (void *)(l->count + 1))) {
-		free(e->name);
+	if (!e.name || l->count == l->size || map_put(&l->cookies, e.name, strlen(e.name), (void *)(uintptr_t)e.cookie)) {
+		free(e.name);
 		return -ENOMEM;
 	}
-	l->count++;
+	l->entries[l->count++] = e;
+	l->last = e.cookie;
 	return 0;
 }
 
 static int note(struct listing *l, const struct dirent64 *d)
 {
-	uintptr_t place = (uintptr_t)map_get(&l->places, d->d_name, strlen(d->d_name));
+	uint64_t cookie = (uintptr_t)map_get(&l->cookies, d->d_name, strlen(d->d_name));
+	struct listing_entry *e;
 
-	if (!place)
+	if (!cookie)
 		return append(l, d);
-	l->entries[place - 1].present = true;
-	l->entries[place - 1].ino = d->d_ino;
-	l->entries[place - 1].type = d->d_type;
+	e = &l->entries[behind(l, cookie - 1)];
+	e->present = true;
+	e->ino = d->d_ino;
+	e->type = d->d_type;
 	return 0;
 }
 
-/* A name that has gone gives its memory back, its place stays taken. */
+/* A name that has gone gives its memory back; its cookie is not used again. */
 static void drop_absent(struct listing *l)
 {
+	size_t kept = 0;
+
 	for (size_t i = 0; i < l->count; i++) {
 		struct listing_entry *e = &l->entries[i];
 
-		if (e->present || !e->name)
+		if (e->present) {
+			l->entries[kept++] = *e;
 			continue;
-		map_remove(&l->places, e->name, strlen(e->name));
-		free(take_ptr(e->name));
+		}
+		map_remove(&l->cookies, e->name, strlen(e->name));
+		free(e->name);
 	}
+	l->count = kept;
 }
 
 bool listing_is_new(struct listing *l)
@@ -90,9 +110,19 @@ bool listing_is_new(struct listing *l)
 	bool is_new;
 
 	pthread_mutex_lock(&l->lock);
-	is_new = l->count == 0;
+	is_new = l->last == 0;
 	pthread_mutex_unlock(&l->lock);
 	return is_new;
+}
+
+size_t listing_count(struct listing *l)
+{
+	size_t count;
+
+	pthread_mutex_lock(&l->lock);
+	count = l->count;
+	pthread_mutex_unlock(&l->lock);
+	return count;
 }
 
 int listing_refresh(struct listing *l, int fd, uint64_t after)
@@ -102,8 +132,8 @@ int listing_refresh(struct listing *l, int fd, uint64_t after)
 	int r = 0;
 
 	pthread_mutex_lock(&l->lock);
-	if (l->count == 0)
-		l->base = after;
+	if (l->last == 0)
+		l->last = after;
 	for (size_t i = 0; i < l->count; i++)
 		l->entries[i].present = false;
 	while (r == 0 && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
@@ -126,8 +156,10 @@ void listing_each(struct listing *l, uint64_t after,
 		  bool (*fn)(const struct listing_entry *e, uint64_t cookie, void *arg), void *arg)
 {
 	pthread_mutex_lock(&l->lock);
-	for (size_t i = after > l->base ? after - l->base : 0; i < l->count; i++) {
-		if (l->entries[i].present && !fn(&l->entries[i], l->base + i + 1, arg))
+	for (size_t i = behind(l, after); i < l->count; i++) {
+		const struct listing_entry *e = &l->entries[i];
+
+		if (e->present && !fn(e, e->cookie, arg))
 			break;
 	}
 	pthread_mutex_unlock(&l->lock);

@@ -1,7 +1,7 @@
 /*
  * Cookies for the entries of a directory, where the lower's own do not survive that it is opened
- * again: a table of names per directory, a name's place in it being its cookie. Never used for
- * another name until the kernel forgets the directory. Any thread.
+ * again: a table of names per directory, with a cookie for each. A cookie is never another name's until the
+ * kernel forgets the directory; of names that have gone nothing is kept. Any thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,6 +14,7 @@ struct listing;
 struct listing_entry {
 	char *name; /* owned by the listing */
 	ino_t ino;
+	uint64_t cookie;
 	unsigned char type; /* DT_* */
 	bool present;
 };
@@ -22,6 +23,8 @@ struct listing *listing_new(void);
 void listing_free(struct listing *l);
 /* Nothing was ever read into it: after a worker's death its cookies are gone. */
 bool listing_is_new(struct listing *l);
+/* names that are kept */
+size_t listing_count(struct listing *l);
 /*
  * Reads the directory (O_RDONLY, from its start) anew. after: the first time, cookies begin behind it: who
  * is in the middle of a listing gets some names twice then rather than never. 0 or -errno
