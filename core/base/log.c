@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the file and what is
 static int log_fd = STDERR_FILENO;
 static char log_path[PATH_MAX];
 static size_t log_max, log_size;
+static unsigned long lost; /* lines, since one was last written */
+static bool torn;	   /* what is in the file ends in the middle of one */
 static int level_set = -1;
 
 void log_set_level(enum log_level level)
@@ -101,24 +104,57 @@ static void keep_small(size_t more)
 		use(fd, size);
 }
 
-void log_write(enum log_level level, const char *format, ...)
+/* "TIME LEVEL "; returns its length */
+static size_t begin_line(char *line, size_t size, enum log_level level)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
-	int saved = errno;
-	char line[1024];
 	struct timespec now;
 	struct tm tm;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	len = strftime(line, size, "%F %T", &tm);
+	return len + (size_t)snprintf(line + len, size - len, ".%03ld %s ", now.tv_nsec / 1000000, names[level]);
+}
+
+/* With the lock held: a full disk takes a part, or nothing. */
+static bool put(const char *line, size_t len)
+{
+	ssize_t n = write(log_fd, line, len);
+
+	if (n > 0) {
+		log_size += (size_t)n;
+		torn = (size_t)n < len;
+	}
+	return n == (ssize_t)len;
+}
+
+/* With the lock held: what is missing is said before what comes next. */
+static bool say_lost(void)
+{
+	char line[256];
+	size_t len = 0;
+
+	if (torn)
+		line[len++] = '\n';
+	len += begin_line(line + len, sizeof(line) - len, LOG_WARN);
+	len += (size_t)snprintf(line + len, sizeof(line) - len,
+				"event=log_lines_lost count=%lu meaning=\"they could not be written\"\n", lost);
+	return put(line, len);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	int saved = errno;
+	char line[1024];
 	size_t len;
 	va_list args;
 	int n;
 
 	if ((int)level > level_now())
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	localtime_r(&now.tv_sec, &tm);
-	len = strftime(line, sizeof(line), "%F %T", &tm);
-	len += (size_t)snprintf(line + len, sizeof(line) - len, ".%03ld %s ", now.tv_nsec / 1000000,
-				names[level]);
+	len = begin_line(line, sizeof(line), level);
 	va_start(args, format);
 	n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
 	va_end(args);
@@ -128,8 +164,10 @@ void log_write(enum log_level level, const char *format, ...)
 	pthread_mutex_lock(&lock);
 	if (log_max)
 		keep_small(len);
-	if (write(log_fd, line, len) == (ssize_t)len)
-		log_size += len;
+	if (lost && say_lost())
+		lost = 0;
+	if (lost || !put(line, len))
+		lost++;
 	pthread_mutex_unlock(&lock);
 	errno = saved;
 }

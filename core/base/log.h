@@ -11,7 +11,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 /*
  * From now on into PATH (made 0600, appended); beyond max_bytes it is renamed to PATH.1 and begun
- * anew. Several processes may write to one file. A full disk loses lines, never blocks or fails the program. 0 or -errno.
+ * anew. Several processes may write to one file. A full disk loses
+ * lines, never blocks or fails the program; when there is room again, one line says how many. 0 or -errno.
  */
 int log_to_file(const char *path, size_t max_bytes);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,6 @@
 """hrfs mount: what it does, and what it says beside."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from tests.lib import build, mountinfo, processes
-from tests.lib.wait import wait_gone
+from tests.lib.wait import wait_gone, wait_until
 
 
 def worker_of(keeper):
@@ -320,3 +321,46 @@ def test_foreground_ends_by_umount(cli, tree, start):
     r.wait_for("is mounted on")
     cli.umount(tree.mnt)
     assert r.wait() == 0
+
+
+@pytest.fixture
+def small_disk(tree):
+    """A directory on a file system with room for some pages."""
+    if os.geteuid():
+        pytest.skip("needs root, to mount a small file system")
+    at = tree.dir / "small"
+    at.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k,mode=700", "tmpfs", at]).returncode:
+        pytest.skip("this root may not mount a file system")
+    yield at
+    subprocess.run(["umount", "-l", at], check=True)
+
+
+def fill(path):
+    with open(path, "ab", buffering=0) as f, contextlib.suppress(OSError):
+        while True:
+            f.write(b"x" * 512)
+
+
+def test_the_disk_of_its_log_is_full(cli, tree, small_disk):
+    """The mount goes on, its workers die and are replaced, and later one line says what is missing."""
+    cli.env = {"XDG_RUNTIME_DIR": str(small_disk)}
+    keeper = cli.mount(tree.src, tree.mnt)["pid"]
+    (log,) = (small_disk / "hrfs").glob("*.log")
+    fill(small_disk / "filler")
+    fill(log)  # there was room on its last page
+    before = log.read_text()
+    for i in range(3):
+        worker = worker_of(keeper)
+        os.kill(worker, signal.SIGKILL)
+        (tree.mnt / f"f{i}").write_text("written")
+        wait_gone(worker)
+    assert log.read_text() == before
+    (small_disk / "filler").unlink()
+    os.kill(worker_of(keeper), signal.SIGKILL)
+    (tree.mnt / "f3").write_text("written")
+    wait_until(lambda: "event=log_lines_lost count=" in log.read_text(), what="what is missing to be said")
+    assert log.read_text().startswith(before)
+    assert sorted(os.listdir(tree.src)) == [f"f{i}" for i in range(4)]
+    cli("status", tree.mnt)
+    cli("umount", tree.mnt)

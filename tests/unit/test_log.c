@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char dir[] = "/tmp/hrfs-unit-XXXXXX";
@@ -142,6 +144,39 @@ static void test_failures(void **unused)
 	assert_int_equal(log_to_file(old, 1), -ELOOP);
 }
 
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* no room, for a part of a line and for whole ones; then there is some */
+static void test_full(void **unused)
+{
+	AUTO_BUF text = { 0 };
+	const char *said;
+
+	signal(SIGXFSZ, SIG_IGN);
+	log_info("first");
+	limit_files(100);
+	for (int i = 0; i < 5; i++)
+		log_info("event=lost n=%d padding=%060d", i, 0);
+	limit_files(RLIM_INFINITY);
+	log_info("second");
+	log_info("third");
+	read_file(path, &text);
+	assert_null(strstr(buf_str(&text), "n=1"));
+	said = strstr(buf_str(&text), "warn event=log_lines_lost count=5 ");
+	assert_non_null(said);
+	assert_null(strstr(strchr(said, '\n'), "log_lines_lost")); /* said once */
+	assert_int_equal(said[-25], '\n'); /* a line of its own */
+	assert_non_null(strstr(said, "info second\n"));
+	assert_non_null(strstr(said, "info third\n"));
+}
+
 static void *write_lines(void *unused)
 {
 	for (int i = 0; i < 500; i++)
@@ -187,7 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_a_line),	  T(test_levels),  T(test_cut_off), T(test_rotates), T(test_rotated_by_another),
-		T(test_failures), T(test_threads),
+		T(test_failures), T(test_full),	 T(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
