@@ -118,6 +118,7 @@ static void configure(struct worker_config *c, const struct options *o)
 }
 
 static void detach(const char *why);
+static void hear_others(const struct pollfd *signals, const struct pollfd *lifeline);
 
 static void said(enum control_message m)
 {
@@ -133,17 +134,30 @@ static void said(enum control_message m)
 static int wait_until_serving(struct buf *error)
 {
 	while (!keeper.serving) {
-		struct pollfd p = { workers_active_socket(), POLLIN, 0 };
+		struct pollfd p[] = {
+			{ workers_active_socket(), POLLIN, 0 },
+			{ keeper.signals, POLLIN, 0 },
+			{ keeper.lifeline, 0, 0 },
+		};
 
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
-			return -errno;
-		if (p.revents && !workers_hear(said) && !workers_replace())
-			break;
+		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+			if (errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (p[0].revents && !workers_hear(said) && !workers_replace()) {
+			buf_printf(error, "the mount's worker ended before it could serve; see %s",
+				   shared->config.log_path);
+			return -EIO;
+		}
+		/* what the worker needs may hang */
+		hear_others(&p[1], &p[2]);
+		if (keeper.detached) {
+			buf_puts(error, "it was told to end before it could serve");
+			return -ECANCELED;
+		}
 	}
-	if (keeper.serving)
-		return 0;
-	buf_printf(error, "the mount's worker ended before it could serve; see %s", shared->config.log_path);
-	return -EIO;
+	return 0;
 }
 
 static int listen_for_clients(struct worker_config *c, struct buf *error)
@@ -152,6 +166,20 @@ static int listen_for_clients(struct worker_config *c, struct buf *error)
 	if (c->listener < 0)
 		buf_printf(error, "%s: %s", c->socket_path, strerror(-c->listener));
 	return c->listener < 0 ? c->listener : 0;
+}
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	keeper.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return keeper.signals < 0 ? -errno : 0;
 }
 
 static int start(const struct options *o, struct buf *error)
@@ -174,6 +202,8 @@ static int start(const struct options *o, struct buf *error)
 		c->read_only = true;
 	if (r == 0)
 		r = files_of_mount_check(c, error);
+	if (r == 0)
+		r = take_signals(); /* until here the source may hang, and a signal just ends it */
 	if (r == 0) {
 		program_own(&own); /* once the mount is made, what lies below it needs a worker */
 		r = make_mount(c, o, error);
@@ -264,6 +294,16 @@ static void hear_signal(void)
 	}
 }
 
+static void hear_others(const struct pollfd *signals, const struct pollfd *lifeline)
+{
+	if (signals->revents)
+		hear_signal();
+	if (lifeline->revents & (POLLHUP | POLLERR | POLLNVAL)) {
+		keeper.lifeline = -1;
+		detach("lifeline");
+	}
+}
+
 static int loop(void)
 {
 	for (;;) {
@@ -299,27 +339,8 @@ static int loop(void)
 			upgrade_heard();
 		if (workers_active_socket() < 0 && !upgrade_is_making())
 			return give_up("no worker could be started");
-		if (p[3].revents)
-			hear_signal();
-		if (p[4].revents & (POLLHUP | POLLERR | POLLNVAL)) {
-			keeper.lifeline = -1;
-			detach("lifeline");
-		}
+		hear_others(&p[3], &p[4]);
 	}
-}
-
-static int take_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* It holds a copy of each descriptor that the worker, with a higher limit, could not have again. */
@@ -344,15 +365,14 @@ int keeper_main(const struct options *o)
 		fcntl(o->lifeline_fd, F_SETFD, FD_CLOEXEC);
 	if (o->ready_fd >= 0)
 		fcntl(o->ready_fd, F_SETFD, FD_CLOEXEC);
+	signal(SIGPIPE, SIG_IGN);
 	oom_spare();
 	raise_limit();
-	keeper.signals = take_signals();
-	r = keeper.signals < 0 ? -errno : start(o, &error);
+	r = start(o, &error);
 	if (r < 0) {
 		ready_failed(o->ready_fd, r, buf_str(&error));
-		if (keeper.dev) {
+		if (keeper.dev)
 			give_up(buf_str(&error));
-		}
 		return 1;
 	}
 	r = ready_ok(o->ready_fd, &shared->config, keeper.dev);

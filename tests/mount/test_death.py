@@ -1,7 +1,9 @@
 """Where nobody can take over, a dead daemon is an error at once, never a hang."""
 
+import contextlib
 import errno
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib import mountinfo
+from tests.conftest import no_fuse
+from tests.lib import build, mountinfo, processes
 from tests.lib.wait import wait_gone, wait_until
 from tests.mount.test_limits import balanced
 
@@ -132,6 +135,53 @@ def test_lifeline(mount):
     os.close(w)
     assert m.wait_end() == 0
     assert not m.mounted()
+
+
+def start_with_a_stopped_worker(start, tree):
+    """(hrfs-fs, the descriptor of its answer, its lifeline's other end)"""
+    ready, answer = os.pipe()
+    lifeline, hold = os.pipe()
+    p = start(
+        *(build.HRFS_FS, "--foreground", "--ready", answer, "--lifeline", lifeline, "--", tree.src, tree.mnt),
+        pass_fds=(answer, lifeline),
+    )
+    os.close(answer)
+    os.close(lifeline)
+    worker = wait_until(lambda: worker_of(p.pid), what="its worker")
+    os.kill(worker, signal.SIGSTOP)
+    return p, ready, hold, worker
+
+
+def worker_of(keeper):
+    for pid in processes.descendants(keeper):
+        with contextlib.suppress(OSError):  # whatever mounts is gone again
+            if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return pid
+    return None
+
+
+@pytest.mark.parametrize("how", ["signal", "lifeline"])
+def test_told_to_end_before_it_serves(start, tree, how):
+    """Its worker hangs at something that it needs to begin."""
+    if why := no_fuse():
+        pytest.skip(why)
+    while True:
+        p, ready, hold, worker = start_with_a_stopped_worker(start, tree)
+        if how == "signal":
+            p.signal(signal.SIGTERM)
+        else:
+            os.close(hold)
+        answer = json.loads(os.read(ready, 1 << 16))
+        os.close(ready)
+        if not answer["ok"]:
+            break
+        os.kill(worker, signal.SIGCONT)  # it was quicker
+        p.wait()
+    assert "told to end" in answer["error"]
+    assert p.wait() == 1
+    assert mountinfo.device_of(tree.mnt) is None
+    if how == "signal":
+        os.close(hold)
 
 
 def test_client_killed_in_the_middle(mount):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib import threads, users
+from tests.lib import build, mountinfo, threads, users
 from tests.lib.client import Client
 from tests.lib.wait import wait_until
 from tests.mount.test_git import children
@@ -126,6 +126,28 @@ def test_others_go_on(mount, tree):
             c.kill()
             c.wait()
     assert sorted(os.listdir(tree.src)) == sorted(["hung", *(f"f{n}" for n in range(20))])
+
+
+def runs(pid, program):
+    try:
+        return os.path.samefile(f"/proc/{pid}/exe", program)
+    except OSError:
+        return False  # it is about to
+
+
+def test_a_source_that_hangs_at_the_start(mount, tree, start):
+    """Nothing is mounted yet, and who has asked for it can end it."""
+    (tree.dir / "mid").mkdir()
+    inner = mount(mnt=tree.dir / "mid")
+    with stopped(inner):
+        worker = inner.worker_pid()
+        # what one of its threads has read is waited for, whatever happens
+        wait_until(lambda: {threads.state(worker, tid) for tid in threads.of(worker)} == {"T"}, what="all of it to be stopped")
+        p = start(build.HRFS_FS, "--foreground", "--", tree.dir / "mid", tree.mnt)
+        wait_until(lambda: runs(p.pid, build.HRFS_FS) and threads.state(p.pid) in "SD", what="the question that hangs")
+        p.signal(signal.SIGTERM)
+        assert p.wait() == -signal.SIGTERM
+    assert mountinfo.device_of(tree.mnt) is None
 
 
 def may_be_spared():
