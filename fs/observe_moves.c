@@ -9,6 +9,7 @@
 struct noted {
 	struct move m;
 	bool over; /* its request is */
+	bool entangled;
 	struct noted *older;
 };
 
@@ -16,7 +17,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct noted *newest; /* with lock */
 static uint64_t last_id;
 static atomic_uint count; /* changed with lock; most requests find 0 and pass */
-static atomic_bool lost;
+static _Atomic uint64_t losses;
 static _Atomic uint64_t renames;
 
 void move_done(struct move *m)
@@ -82,18 +83,19 @@ static bool is_entangled(const struct move *m)
 uint64_t moves_begin(const struct move *m)
 {
 	struct noted *n = note_new(m);
-	uint64_t id = 0;
+	uint64_t id;
 
 	pthread_mutex_lock(&lock);
-	if (is_entangled(m))
-		lost = true;
+	id = ++last_id;
 	if (n && count < MOVES_MAX) {
-		id = n->m.id = ++last_id;
+		n->m.id = id;
+		n->entangled = is_entangled(m);
+		losses += n->entangled;
 		n->older = newest;
 		newest = take_ptr(n);
 		count++;
 	} else {
-		lost = true;
+		losses++;
 	}
 	pthread_mutex_unlock(&lock);
 	note_free(n);
@@ -128,6 +130,9 @@ void moves_end(uint64_t id, bool failed)
 
 	pthread_mutex_lock(&lock);
 	at = find(id);
+	/* once more: clocks have been handed out since, and its effect comes after them */
+	if (!failed && (!*at || (*at)->entangled))
+		losses++;
 	if (*at)
 		(*at)->over = true;
 	if (failed)
@@ -268,14 +273,14 @@ bool moves_remain(void)
 	return count > 0;
 }
 
-bool moves_lost(void)
+uint64_t moves_losses(void)
 {
-	return atomic_exchange(&lost, false);
+	return losses;
 }
 
 void moves_lose(void)
 {
-	lost = true;
+	losses++;
 }
 
 uint64_t moves_count(void)

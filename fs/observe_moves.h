@@ -23,7 +23,7 @@ struct move { /* a copy */
 void move_done(struct move *m);
 #define AUTO_MOVE AUTO_DONE(move) struct move
 
-/* Before the system call. Paths are copied, fd is taken over. The move's id; 0: there are too many */
+/* Before the system call. Paths are copied, fd is taken over. The move's id, also where there are too many to note it */
 uint64_t moves_begin(const struct move *m);
 /* After it. failed: there was none. */
 void moves_end(uint64_t id, bool failed);
@@ -57,10 +57,10 @@ bool moves_remain(void);
 /* All up to this id have been walked. */
 void moves_drop(uint64_t upto);
 /*
- * Since the last call more directories have moved than could be noted, or two at once that concern
- * each other, so that nobody knows which was first, or such were exchanged and moved again.
+ * How often more directories have moved than could be noted, or two at once that concern each other, so that nobody
+ * knows which was first, or such were exchanged and moved again.
  */
-bool moves_lost(void);
+uint64_t moves_losses(void);
 void moves_lose(void);
 /* Counts renames that are over: while it stays, so do the paths of what is known by node. */
 uint64_t moves_count(void);

@@ -164,11 +164,13 @@ void settle_stop(void)
 
 int settle_compare_now(tick_t upto)
 {
+	static _Atomic uint64_t known; /* besides the thread's, which has a batch to tell of it */
 	AUTO_FREE struct mark *marks = NULL;
 	size_t count, in_flight;
 	int r;
 
 	tree_expand(observe_journal(), dirs_root());
+	tree_lose_track(observe_journal(), &known);
 	r = journal_marks(observe_journal(), upto, &marks, &count, &in_flight);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		publish_intermediate(observe_journal(), dirs_root(), &marks[i]);

@@ -194,10 +194,9 @@ static tick_t publish_all(const struct round *r, struct telling *t, struct item 
 /* Not every path that has changed is known: then all may have. */
 static bool lost_track(void)
 {
-	if (!tree_incomplete())
-		return false;
-	journal_lose_track(settling.journal);
-	return true;
+	static _Atomic uint64_t known;
+
+	return tree_lose_track(settling.journal, &known);
 }
 
 /* Publishes what the verdicts say. False: nothing, somebody goes on writing. */

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define TRIES 8
@@ -36,7 +35,6 @@ struct way {
 };
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool incomplete;
 
 static bool is_same(int root_fd, const char *path, int fd)
 {
@@ -251,7 +249,7 @@ static void walk(struct journal *j, int root_fd, const struct move *m)
 	if (r < 0 && r != -ENOENT) {
 		log_warn("event=walk_incomplete directory=\"%s\" error=\"%s\" meaning=\"all paths count as changed\"",
 			 m->new_path, strerror(-r));
-		incomplete = true;
+		moves_lose();
 	}
 	strv_done(&w.todo);
 }
@@ -294,9 +292,13 @@ bool tree_expand(struct journal *j, int root_fd)
 	return any;
 }
 
-bool tree_incomplete(void)
+bool tree_lose_track(struct journal *j, _Atomic uint64_t *known)
 {
-	bool lost = moves_lost();
+	uint64_t losses = moves_losses();
 
-	return atomic_exchange(&incomplete, false) || lost;
+	if (losses == *known)
+		return false;
+	journal_lose_track(j); /* first: who asks meanwhile sees the loss, or that */
+	*known = losses;
+	return true;
 }

@@ -4,5 +4,8 @@
 
 /* Walks what has moved and has not been walked. True: there was something, and there are more marks than before. */
 bool tree_expand(struct journal *j, int root_fd);
-/* Something could not be walked (too many, too deep, no room) since the last call: all paths may have changed. */
-bool tree_incomplete(void);
+/*
+ * Something could not be walked (too many, too deep, no room): all paths may have changed, and the journal is told so.
+ * false: nothing that *known, the caller's own, does not count already
+ */
+bool tree_lose_track(struct journal *j, _Atomic uint64_t *known);

@@ -115,3 +115,16 @@ def test_untar_of_many_files(mount, tree, count):
     subprocess.run(["tar", "df", archive, "-C", tree.src], check=True, stdout=subprocess.DEVNULL)
     assert len(os.listdir(f"/proc/{m.worker_pid()}/fd")) <= 1024
     assert m.umount() == 0
+
+
+def test_more_directories_moved_than_are_noted(mount, tree):
+    """Who asks before that has settled is told that anything may have changed, rather than a part of it."""
+    for n in range(1100):
+        (tree.src / f"a{n}").mkdir()
+        (tree.src / f"a{n}" / "below").touch()
+    m = mount(options="settle_quiet_ms=10000,settle_cap_ms=60000")
+    clock = m.clock()
+    for n in range(1100):
+        os.rename(m.path / f"a{n}", m.path / f"b{n}")
+    answer = m.ask("query", {"since": clock, "fields": ["name"]})
+    assert answer["is_fresh_instance"] or {f"b{n}/below" for n in range(1100)} <= set(answer["files"])
