@@ -1,6 +1,7 @@
 #include "core/base/slab.h"
 #include "core/journal.h"
 #include "fs/layout.h"
+#include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
 
@@ -13,6 +14,13 @@ _Static_assert(SIDEDOOR_LAYOUT == 1 && sizeof(struct watch) == 40 &&
 		       offsetof(struct sidedoor_memory, watches) == 4263936,
 	       "another layout of the side door");
 
+_Static_assert(ECHOES_LAYOUT == 1 && ECHOES_SIZE == 4198400, "another layout of what is to be replayed");
+
+/* A program from before knows no echoes: it has lost those of its workers, and loses these. */
+static const struct converter converters[] = {
+	{ .area = AREA_ECHOES, .from = ECHOES_LAYOUT, .to = 0 },
+};
+
 const struct layouts layouts = {
 	.number = {
 		[AREA_LANES] = LANES_LAYOUT,
@@ -21,6 +29,7 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_LAYOUT,
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
+		[AREA_ECHOES] = ECHOES_LAYOUT,
 	},
 	.size_bytes = {
 		[AREA_LANES] = LANES_SIZE,
@@ -29,6 +38,8 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_SIZE,
 		[AREA_REPLAY] = REPLAY_SIZE,
 		[AREA_SIDEDOOR] = sizeof(struct sidedoor_memory),
+		[AREA_ECHOES] = ECHOES_SIZE,
 	},
-	/* there is no earlier one yet */
+	.converters = converters,
+	.converter_count = ARRAY_SIZE(converters),
 };

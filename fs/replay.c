@@ -3,6 +3,7 @@
 #include "fs/notify.h"
 #include "fs/replay_echo.h"
 #include "fs/replay_link.h"
+#include "fs/replay_queue.h"
 #include "fs/replay_watchers.h"
 #include "fs/shared.h"
 #include <errno.h>
@@ -75,6 +76,7 @@ void replay_change(const struct foreign_change *c)
 		return;
 	pthread_mutex_lock(&replay.lock);
 	if (replay.waiting < ITEMS_MOST) {
+		queue_keep(item);
 		list_add(&replay.fresh, take_ptr(item));
 		replay.waiting++;
 		pthread_cond_signal(&replay.news);
@@ -103,10 +105,11 @@ static bool somebody_watches(const struct echo_item *item)
 
 static void finish(struct echo_item *item)
 {
-	echo_free(item);
 	pthread_mutex_lock(&replay.lock);
 	replay.waiting--;
+	queue_done(item);
 	pthread_mutex_unlock(&replay.lock);
+	echo_free(item);
 }
 
 static void give_up(void)
@@ -117,8 +120,11 @@ static void give_up(void)
 
 static void echo(struct echo_item *item)
 {
-	int r = replay.over ? -ENOTCONN : echo_carry_out(item, is_watched);
+	int r = -ENOTCONN;
 
+	queue_begin(item);
+	if (!replay.over)
+		r = echo_carry_out(item, is_watched);
 	if (r == 0)
 		replay.told++;
 	else
@@ -244,6 +250,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void inherit(struct echo_item *item)
+{
+	list_add(&replay.fresh, item);
+	replay.waiting++;
+}
+
 int replay_start(enum replay_mode mode, int control)
 {
 	int r;
@@ -251,14 +263,13 @@ int replay_start(enum replay_mode mode, int control)
 	replay.mode = mode;
 	if (mode == REPLAY_NEVER)
 		return 0;
+	queue_inherit(inherit);
+	replay.over = false; /* before the thread, which may have something to tell at once */
 	r = helper_link_open(control);
 	if (r == 0)
 		r = -pthread_create(&replay.thread, NULL, run, NULL);
-	if (r < 0)
-		return r;
-	replay.running = true;
-	replay.over = false;
-	return 0;
+	replay.running = r == 0;
+	return r;
 }
 
 void replay_use_helper(int fd)

@@ -73,13 +73,10 @@ static int note(struct echo_item *item, const struct foreign_change *c)
 struct echo_item *echo_note(const struct foreign_change *c)
 {
 	struct echo_item *item = calloc(1, sizeof(*item));
-	struct timespec t;
 	int r;
 
 	if (!item)
 		return NULL;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	item->at_ns = t.tv_sec * 1000000000LL + t.tv_nsec;
 	item->what = c->what;
 	item->type = c->type & S_IFMT;
 	item->node = c->node;

@@ -14,7 +14,7 @@ struct spot {
 /* A change, with the ways to its names as they were. */
 struct echo_item {
 	struct echo_item *next;
-	int64_t at_ns;
+	uint64_t kept; /* where it lies in the queue that outlives the worker, + 1 (fs/replay_queue.h); 0: nowhere */
 	uint32_t what;
 	mode_t type;
 	node_id node, replaced;

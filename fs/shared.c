@@ -7,6 +7,7 @@
 struct shared *shared;
 struct lanes *shared_lanes;
 struct replay_memory *shared_replay;
+struct echoes *shared_echoes;
 static void *mapped[AREAS_MAX];
 static size_t mapped_size[AREAS_MAX];
 
@@ -81,6 +82,7 @@ int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX])
 		r = map_area(memfd, k, &areas[k]);
 	shared_lanes = mapped[AREA_LANES];
 	shared_replay = mapped[AREA_REPLAY];
+	shared_echoes = mapped[AREA_ECHOES];
 	return r;
 }
 

@@ -123,6 +123,7 @@ enum area_kind {
 	AREA_JOURNAL,
 	AREA_REPLAY,
 	AREA_SIDEDOOR,
+	AREA_ECHOES,
 	AREAS,
 	AREAS_MAX = 16,
 };
@@ -169,6 +170,7 @@ int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX]);
 extern struct shared *shared;
 extern struct lanes *shared_lanes;
 extern struct replay_memory *shared_replay;
+extern struct echoes *shared_echoes; /* fs/replay_queue.h */
 const struct area *shared_areas(void); /* those in force */
 void *shared_nodes(size_t *size_bytes);
 void *shared_names(unsigned size_class, size_t *size_bytes);

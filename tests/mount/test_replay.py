@@ -296,6 +296,31 @@ def test_nothing_is_done_twice_or_for_real_when_all_are_killed(small):
     assert "event=no_reply" not in m.log_text()
 
 
+def test_what_waits_outlives_the_worker(small):
+    """The helper is busy, and worker after worker dies: who watches is told of everything all the same."""
+    m = small()
+    with watch(m.path / "t") as inotify:
+        tell(m, "t")
+        inotify.until(lambda e: e[1:3] == ("ATTRIB", END))
+        helper = helper_of(m)
+        os.kill(helper, signal.SIGSTOP)
+        for i in range(3):
+            names = [f"b/{i}-{n}" for n in range(100)]
+            tell(m, "t", *[say("create", name) for name in names], say("move", "a/file", "b/file"), say("delete", "a/other"))
+            worker = m.status()["worker_pid"]
+            os.kill(worker, signal.SIGKILL)
+            wait_gone(worker)
+        os.kill(helper, signal.SIGCONT)
+        tell(m, "t", say("attrib", "a/program"))
+        events = inotify.until(lambda e: e[1:3] == ("ATTRIB", "program"))
+    told = [e[:3] for e in events]
+    missing = {("b", "CREATE", f"{i}-{n}") for i in range(3) for n in range(100)} - set(told)
+    assert not missing, m.status()["replay"]
+    for once in (("a", "MOVED_FROM", "file"), ("b", "MOVED_TO", "file"), ("a", "DELETE", "other")):
+        assert told.count(once) >= 3, once
+    wait_until(lambda: m.status()["replay"]["waiting"] == 0)
+
+
 def told_again(m, inotify):
     tell(m, "t", say("attrib", "a/program"))
     return inotify.until(lambda e: e[1:3] == ("ATTRIB", "program"))

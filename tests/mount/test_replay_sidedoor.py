@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 
 import pytest
 
+from tests.lib.inotify import Inotify
+from tests.lib.wait import DEADLINE, Deadline, wait_gone
 from tests.mount.test_replay import EDITS, END, UNTOLD, collect, fingerprint, on_plain, prepare, watch
 
 
@@ -37,6 +40,28 @@ def test_events_are_those_of_a_plain_directory(mount, test, tree):
             assert shared == cookies, name
     m.settle()
     assert {c["writer"]["pid"] for c in m.changes()}.isdisjoint(children(m))  # by nobody of ours
+
+
+def test_a_watcher_misses_nothing_when_workers_die(mount):
+    """Whether a change is in the kernel's queue, in the worker's hands, or has been handled and not been echoed yet."""
+    m = mount()
+    if m.status()["sidedoor"]["how"] != "fanotify":
+        pytest.skip("changes behind the mount are not watched here")
+    os.listdir(m.path)
+    with Inotify() as inotify:
+        inotify.add(m.path)
+        for i in range(10):
+            worker = m.status()["worker_pid"]
+            for n in range(20):
+                (m.src / f"a{i}-{n}").mkdir()
+            os.kill(worker, signal.SIGKILL)
+            for n in range(20):
+                (m.src / f"b{i}-{n}").mkdir()
+            wait_gone(worker)
+        missing = {f"{k}{i}-{n}" for k in "ab" for i in range(10) for n in range(20)}
+        deadline = Deadline(DEADLINE, "the events of all directories")
+        while missing:
+            missing -= {name for _, kinds, name, _ in inotify.read(deadline) if kinds == "CREATE|ISDIR"}
 
 
 def prepare_outside(tree, name):

@@ -1,6 +1,7 @@
 /* For tests: a program that says it fits, and is killed in the middle of making what it works with. */
 #include "core/journal.h"
 #include "fs/layout.h"
+#include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
 #include <signal.h>
@@ -22,6 +23,7 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_LAYOUT,
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
+		[AREA_ECHOES] = ECHOES_LAYOUT,
 	},
 	.converters = converters,
 	.converter_count = 1,

@@ -1,6 +1,7 @@
 /* For tests: a program that works with layouts which nobody can make of others. */
 #include "core/journal.h"
 #include "fs/layout.h"
+#include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
 
@@ -12,5 +13,6 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_LAYOUT,
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
+		[AREA_ECHOES] = ECHOES_LAYOUT,
 	},
 };

@@ -5,6 +5,7 @@
 #include "core/base/slab.h"
 #include "core/journal.h"
 #include "fs/layout.h"
+#include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
 #include "tests/upgrade/journal_other.h"
@@ -187,6 +188,7 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_LAYOUT,
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
+		[AREA_ECHOES] = ECHOES_LAYOUT,
 	},
 	.size_bytes = {
 		[AREA_LANES] = LANES_SIZE,
@@ -195,6 +197,7 @@ const struct layouts layouts = {
 		[AREA_JOURNAL] = JOURNAL_SIZE,
 		[AREA_REPLAY] = REPLAY_SIZE,
 		[AREA_SIDEDOOR] = sizeof(struct sidedoor_memory),
+		[AREA_ECHOES] = ECHOES_SIZE,
 	},
 	.converters = converters,
 	.converter_count = ARRAY_SIZE(converters),
