@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define TIMES_MOST 20 /* is one thing asked */
+
 void ask_done(struct ask *a)
 {
 	client_free(a->client);
@@ -22,6 +24,18 @@ int ask_open(struct ask *a, const char *path)
 		return CLI_OK;
 	say_error("%s", error.len ? error.data : strerror(-r));
 	return r == -ENOENT || r == -ENOTCONN ? CLI_NO_MOUNT : CLI_FAILED;
+}
+
+int ask_again(struct ask *a)
+{
+	AUTO_BUF error = { 0 };
+	struct client *client;
+
+	if (client_connect(a->mount.socket, &client, &error) < 0)
+		return -EPIPE;
+	client_free(a->client);
+	a->client = client;
+	return 0;
 }
 
 json_t *ask_request(const struct ask *a, const char *name, json_t *options)
@@ -74,11 +88,21 @@ static int judge(json_t *o, json_t **answer, bool say_no_supervisor)
 	return lacks ? CLI_NO_MOUNT : CLI_FAILED;
 }
 
+/* Has this ended the conversation, and begins another one? */
+static bool is_to_be_asked_again(struct ask *a, int r, int times)
+{
+	return (r == -EPIPE || r == -ECONNRESET) && times < TIMES_MOST && ask_again(a) == 0;
+}
+
 static int call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer, bool say_no_supervisor)
 {
 	json_t *o;
-	int r = client_call(a->client, request, timeout_ms, &o);
+	int r, times = 0;
 
+	do
+		r = client_call(a->client, json_incref(request), timeout_ms, &o);
+	while (is_to_be_asked_again(a, r, ++times));
+	json_decref(request);
 	return r < 0 ? ask_failed(a, r) : judge(o, answer, say_no_supervisor);
 }
 
@@ -86,15 +110,22 @@ int ask_call_slow(struct ask *a, json_t *request, int64_t timeout_ms, int64_t pa
 		  json_t **answer)
 {
 	int64_t first = patience_ms < timeout_ms ? patience_ms : timeout_ms;
+	bool patient = false;
 	json_t *o;
-	int r = client_call(a->client, request, first, &o);
+	int r, times = 0;
 
-	if (r == -ETIMEDOUT && first < timeout_ms) {
-		slow(a);
+	do {
+		r = client_call(a->client, json_incref(request), first, &o);
+		if (r != -ETIMEDOUT || first == timeout_ms)
+			continue;
+		if (!patient)
+			slow(a);
+		patient = true;
 		r = client_receive(a->client, timeout_ms - first, &o);
 		if (r == -EAGAIN)
 			r = -ETIMEDOUT;
-	}
+	} while (is_to_be_asked_again(a, r, ++times));
+	json_decref(request);
 	return r < 0 ? ask_failed(a, r) : judge(o, answer, true);
 }
 

@@ -15,9 +15,14 @@ struct ask {
 void ask_done(struct ask *a);
 /* The mount of a path (NULL: of the working directory). CLI_OK, else the exit code: the error has been said. */
 int ask_open(struct ask *a, const char *path);
+/* The worker that was asked is gone, and another one goes on with the mount: asks that from now on. 0, or -EPIPE: none does */
+int ask_again(struct ask *a);
 /* ["NAME", ROOT, options?]; options (may be NULL) is taken over */
 json_t *ask_request(const struct ask *a, const char *name, json_t *options);
-/* Request is taken over. CLI_OK with the answer (the caller's), else the exit code: the error has been said. */
+/*
+ * Request is taken over; when the mount's worker dies before it has answered, the next one is asked the same. CLI_OK with the answer (the caller's), else the exit code: the error has been
+ * said.
+ */
 int ask_call(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer);
 /* the same, without a word when no supervisor is there: CLI_NO_MOUNT */
 int ask_call_supervisor(struct ask *a, json_t *request, int64_t timeout_ms, json_t **answer);

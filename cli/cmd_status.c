@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ANSWER_MS 2000 /* a mount that hangs must not hide the others */
+#define TIMES_MOST 20  /* is one asked */
 
 struct overview {
 	json_t *mounts;
@@ -18,15 +19,36 @@ struct overview {
 
 /* ---- asking ---- */
 
-static json_t *call(struct client *c, const char *name, const char *root)
+/* *answer: NULL when there is none. 0 or -errno */
+static int call(struct client *c, const char *name, const char *root, json_t **answer)
 {
-	json_t *answer;
+	int r = client_call(c, json_pack("[s,o]", name, json_bytes(root)), ANSWER_MS, answer);
 
-	if (client_call(c, json_pack("[s,o]", name, json_bytes(root)), ANSWER_MS, &answer) < 0)
-		return NULL;
-	if (!json_object_get(answer, "error"))
-		return answer;
-	json_decref(answer);
+	if (r < 0)
+		*answer = NULL;
+	if (r < 0 || !json_object_get(*answer, "error"))
+		return r;
+	json_decref(*answer);
+	*answer = NULL;
+	return 0;
+}
+
+/* Of whichever worker goes on with the mount, when one dies meanwhile. NULL: the mount is dead */
+static struct client *connect_and_ask(const struct client_mount *m, json_t **status)
+{
+	struct client *c;
+
+	for (int i = 0; i < TIMES_MOST; i++) {
+		AUTO_BUF error = { 0 };
+		int r;
+
+		if (client_connect(m->socket, &c, &error) < 0)
+			return NULL;
+		r = call(c, "hrfs-status", m->mountpoint, status);
+		if (r != -EPIPE && r != -ECONNRESET)
+			return c;
+		client_free(c);
+	}
 	return NULL;
 }
 
@@ -43,23 +65,22 @@ static void take(json_t *to, json_t *from)
 static json_t *describe(const struct client_mount *m)
 {
 	json_t *o = json_pack("{s:i,s:b}", "pid", m->keeper_pid, "allow_other", m->allow_other);
-	AUTO_BUF error = { 0 };
+	json_t *status, *services;
 	struct client *c;
-	json_t *status;
 
 	json_set_bytes(o, "mountpoint", m->mountpoint);
 	json_set_bytes(o, "source", m->source);
 	json_set_bytes(o, "socket", m->socket);
 	json_set_bytes(o, "log", m->log);
-	if (client_connect(m->socket, &c, &error) < 0) {
+	c = connect_and_ask(m, &status);
+	if (!c) {
 		json_object_set_new(o, "state", json_string("dead"));
 		return o;
 	}
-	status = call(c, "hrfs-status", m->mountpoint);
 	json_object_set_new(o, "state", json_string(status ? "serving" : "hangs"));
 	take(o, status);
-	if (json_is_true(json_object_get(o, "supervisor")))
-		take(o, call(c, "hrfs-services", m->mountpoint));
+	if (json_is_true(json_object_get(o, "supervisor")) && call(c, "hrfs-services", m->mountpoint, &services) == 0)
+		take(o, services);
 	client_free(c);
 	return o;
 }

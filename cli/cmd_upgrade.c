@@ -49,11 +49,7 @@ static const char *text(const json_t *o, const char *key)
 /* The worker that was asked is stopped, and its connections with it: the next one takes new ones. */
 static int connect_again(struct ask *a)
 {
-	AUTO_BUF error = { 0 };
-
-	client_free(a->client);
-	a->client = NULL;
-	if (client_connect(a->mount.socket, &a->client, &error) == 0)
+	if (ask_again(a) == 0)
 		return CLI_OK;
 	say_error("%s: the mount has ended", a->mount.mountpoint);
 	return CLI_NO_MOUNT;

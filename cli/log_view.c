@@ -77,21 +77,46 @@ struct follow {
 	struct ask output;
 	bool asked;	  /* lines are on their way */
 	json_int_t shown; /* the last tick of what was shown as history */
+	bool said;	  /* why it ends */
+	char *clock;	  /* up to where changes have been shown */
+	int64_t line_ms;  /* the same for lines, which a second answer begins with again */
 };
 
-static int subscribe(struct ask *a)
+static void take_clock(struct follow *f, const json_t *o)
 {
-	json_t *request = ask_request(a, "subscribe", json_string("hrfs-log"));
+	const char *text = json_string_value(json_object_get(o, "clock"));
+	char *clock = text ? strdup(text) : NULL;
+
+	if (!clock)
+		return;
+	free(f->clock);
+	f->clock = clock;
+}
+
+static int subscribe(struct follow *f)
+{
+	json_t *request = ask_request(f->a, "subscribe", json_string("hrfs-log"));
 	json_t *options =
 		json_pack("{s:b,s:[s],s:b}", "hrfs-batches", 1, "fields", "name", "empty_on_fresh_instance", 1);
 	json_t *answer;
 	int r;
 
+	if (f->clock)
+		json_object_set_new(options, "since", json_string(f->clock));
 	json_array_append_new(request, options);
-	r = ask_call(a, request, ASK_TIMEOUT_MS, &answer);
-	if (r == CLI_OK)
-		json_decref(answer);
-	return r;
+	r = ask_call(f->a, request, ASK_TIMEOUT_MS, &answer);
+	if (r != CLI_OK)
+		return r;
+	if (!f->clock)
+		take_clock(f, answer);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+static void note_line(struct follow *f, const json_t *line)
+{
+	if (log_time(line) > f->line_ms)
+		f->line_ms = log_time(line);
 }
 
 /* The lines that there have been come at once, further ones as they are said. */
@@ -114,7 +139,8 @@ static json_int_t last_tick(const json_t *batches)
 
 static int show_what_was(struct follow *f)
 {
-	json_t *batches = NULL, *lines = NULL;
+	json_t *batches = NULL, *lines = NULL, *line;
+	size_t i;
 	int r = f->q->service ? CLI_OK : get_batches(f->a, f->q, &batches);
 	int lines_r = r == CLI_OK ? ask_for_lines(f, &lines) : r;
 
@@ -123,10 +149,28 @@ static int show_what_was(struct follow *f)
 	if (r == CLI_OK) {
 		print_merged(json_object_get(batches, "batches"), json_object_get(lines, "lines"), f->q->as_json);
 		f->shown = last_tick(json_object_get(batches, "batches"));
+		json_array_foreach(json_object_get(lines, "lines"), i, line) note_line(f, line);
 	}
 	json_decref(batches);
 	json_decref(lines);
 	return r;
+}
+
+/* By whom, how and when only a worker knew that is dead, or it was held back and comes as one difference. */
+static void print_names(const json_t *files)
+{
+	AUTO_BUF safe = { 0 };
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(files, i, name)
+	{
+		if (i)
+			buf_puts(&safe, ", ");
+		say_safe(&safe, json_string_value(name));
+	}
+	if (safe.len)
+		say_note("changed as well: %s", buf_str(&safe));
 }
 
 /* False: that was the last of these answers. */
@@ -136,9 +180,18 @@ static bool print_object(struct follow *f, const json_t *o)
 	size_t i;
 	json_t *line;
 
+	if (json_object_get(o, "subscription")) {
+		take_clock(f, o);
+		if (!batch)
+			print_names(json_object_get(o, "files"));
+	}
 	if (batch && json_integer_value(json_object_get(batch, "to")) > f->shown)
 		log_print_batch(batch, f->q->as_json);
-	json_array_foreach(json_object_get(o, "lines"), i, line) log_print_line(line, f->q->as_json);
+	json_array_foreach(json_object_get(o, "lines"), i, line)
+	{
+		log_print_line(line, f->q->as_json);
+		note_line(f, line);
+	}
 	return batch || json_object_get(o, "lines");
 }
 
@@ -156,22 +209,58 @@ static int drain(struct follow *f, struct client *c)
 	return r != -EAGAIN ? r : !more;
 }
 
+static bool is_cut(int r)
+{
+	return r == -EPIPE || r == -ECONNRESET;
+}
+
+/* The worker has died, and another one goes on with the mount. */
+static int go_on_with_changes(struct follow *f)
+{
+	int r = ask_again(f->a);
+
+	if (r == 0 && subscribe(f) != CLI_OK) {
+		f->said = true;
+		r = -EPIPE;
+	}
+	return r;
+}
+
+/* Those that are older have been shown. */
+static void print_new_lines(struct follow *f, const json_t *lines)
+{
+	int64_t shown = f->line_ms;
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(lines, i, line)
+	{
+		if (log_time(line) <= shown)
+			continue;
+		log_print_line(line, f->q->as_json);
+		note_line(f, line);
+	}
+}
+
 /* A supervisor that ends, or was never there, may come (again): the mount goes on. */
 static int drain_output(struct follow *f)
 {
 	json_t *lines = NULL;
 	int r = f->asked ? drain(f, f->output.client) : 0;
 
-	if (r < 0)
+	if (is_cut(r) && ask_again(&f->output) == 0)
+		f->asked = false;
+	else if (r < 0)
 		return r;
 	if (r == 1 && f->q->service)
 		return -EPIPE;
 	if (r == 1)
 		f->asked = false;
 	else if (!f->asked && ask_for_lines(f, &lines) == CLI_OK)
-		print_merged(NULL, json_object_get(lines, "lines"), f->q->as_json);
+		print_new_lines(f, json_object_get(lines, "lines"));
 	json_decref(lines);
-	return 0;
+	f->said = f->q->service && !f->asked;
+	return f->said ? -EPIPE : 0;
 }
 
 static int follow(struct follow *f)
@@ -188,6 +277,10 @@ static int follow(struct follow *f)
 		/* first what is there already: some may have come with an earlier answer */
 		if (!f->q->service)
 			r = drain(f, f->a->client);
+		if (is_cut(r)) {
+			r = go_on_with_changes(f);
+			continue; /* some may have come with the answer */
+		}
 		if (r >= 0)
 			r = drain_output(f);
 		fflush(stdout);
@@ -204,7 +297,7 @@ int log_follow(struct ask *a, const struct log_request *q)
 {
 	struct follow f = { .a = a, .q = q, .output = { .mount = a->mount } };
 	AUTO_BUF error = { 0 };
-	int r = q->service ? CLI_OK : subscribe(a);
+	int r = q->service ? CLI_OK : subscribe(&f);
 
 	if (r != CLI_OK)
 		return r;
@@ -216,8 +309,9 @@ int log_follow(struct ask *a, const struct log_request *q)
 	if (r == CLI_OK) {
 		int end = follow(&f);
 
-		r = end < 0 ? ask_failed(a, end) : CLI_OK;
+		r = end >= 0 ? CLI_OK : f.said ? CLI_NO_MOUNT : ask_failed(a, end);
 	}
 	client_free(f.output.client);
+	free(f.clock);
 	return r;
 }

@@ -160,6 +160,7 @@ int parts_start_serving(int control)
 		.allow_other = c->allow_other,
 		.start_time = shared->start_time,
 		.keeper_pid = c->keeper_pid,
+		.supervisor_pid = &shared->config.supervisor_pid,
 		.journal = journal,
 		.status = add_status,
 		.detach = on_detach,

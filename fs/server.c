@@ -141,6 +141,7 @@ static void on_wake(uv_async_t *a)
 
 	run_calls();
 	soon = requests_check_told();
+	soon = supervisor_check_expected() || soon;
 	raw_take();
 	batches_take();
 	push_all();
@@ -272,6 +273,7 @@ int server_start(const struct server_options *o)
 	TAILQ_INIT(&server.subscriptions);
 	TAILQ_INIT(&server.waiters);
 	batches_init();
+	supervisor_expect();
 	if (r == 0)
 		r = open_loop(o->listener);
 	if (r < 0)

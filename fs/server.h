@@ -17,6 +17,7 @@ struct server_options {
 	bool allow_other;
 	int64_t start_time; /* Unix seconds; with keeper_pid the identity of the journal in clocks */
 	pid_t keeper_pid;
+	int32_t *supervisor_pid; /* who is registered; of the worker before, when that has died. 0: nobody */
 	struct journal *journal;
 	void (*status)(void *json_object); /* adds what the mount knows of itself to hrfs-status (a json_t *) */
 	void (*detach)(void);		   /* hrfs-detach: the keeper is to unmount lazily */

@@ -70,6 +70,15 @@ static void on_gone(struct answer *a)
 	r->answer = NULL;
 }
 
+void request_go_on(struct request *r)
+{
+	if (supervisor_takes(r))
+		return;
+	answer_error(r->answer,
+		     "no supervisor is running for this mount: start one with hrfs run, or hrfs mount SRC -- COMMAND");
+	request_free(r);
+}
+
 static void run(struct request *r, int result)
 {
 	const struct command *c = find(r->name);
@@ -87,11 +96,8 @@ static void run(struct request *r, int result)
 		request_free(r);
 	} else if (c) {
 		c->run(r);
-	} else if (!supervisor_takes(r)) {
-		answer_error(
-			r->answer,
-			"no supervisor is running for this mount: start one with hrfs run, or hrfs mount SRC -- COMMAND");
-		request_free(r);
+	} else {
+		request_go_on(r);
 	}
 }
 

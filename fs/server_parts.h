@@ -172,6 +172,8 @@ typedef void command_fn(struct request *r);
 /* takes args over */
 void request_take(struct connection *c, json_t *args);
 void request_free(struct request *r);
+/* One that a supervisor answers, where there is one. */
+void request_go_on(struct request *r);
 /*
  * r->root of a path as a client names it: calls done(r, 0) at once, or later when links must be followed,
  * or done(r, -ENOENT) when it leads elsewhere.
@@ -372,6 +374,10 @@ bool supervisor_is_there(void);
 bool supervisor_takes(struct request *r);
 bool supervisor_claims(const char *name);
 void supervisor_gone(struct connection *c);
+/* at the start: the one of the worker before comes back, and what only it can answer waits for it */
+void supervisor_expect(void);
+/* Has it ended instead? true: somebody waits for it */
+bool supervisor_check_expected(void);
 
 /* ---- commands, by file ---- */
 

@@ -2,9 +2,12 @@
 #include "fs/server_parts.h"
 #include "fs/writer.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #define CLAIMS_MAX 64
+#define EXPECTED_MS 30000
 #define NAME_SIZE_MAX 64
 
 /* What a supervisor would answer: asked for without one, that is what is said. */
@@ -22,6 +25,9 @@ static struct connection *registered;
 static struct strv claims;
 static uint64_t next_id;
 static TAILQ_HEAD(, forward) forwards = TAILQ_HEAD_INITIALIZER(forwards);
+/* after a worker's death, until its supervisor has connected again: that one's pidfd, and who has asked for it */
+static int expected = -1;
+static TAILQ_HEAD(, request) early = TAILQ_HEAD_INITIALIZER(early);
 
 static void fail(struct request *r, const char *text)
 {
@@ -82,10 +88,71 @@ static void forward(struct request *r)
 						     (json_int_t)r->connection->peer.pid));
 }
 
+/* ---- one that is expected ---- */
+
+void supervisor_expect(void)
+{
+	if (*server.o.supervisor_pid)
+		expected = pidfd_open(*server.o.supervisor_pid, 0);
+}
+
+static bool is_expected(void)
+{
+	struct pollfd p = { expected, POLLIN, 0 };
+
+	return expected >= 0 && !server.stopping && server_now_ms() - server.started_ms < EXPECTED_MS &&
+	       poll(&p, 1, 0) == 0;
+}
+
+/* The client has left. */
+static void early_gone(struct answer *a)
+{
+	struct request *r = a->maker;
+
+	TAILQ_REMOVE(&early, r, link);
+	r->answer = NULL;
+	request_free(r);
+}
+
+static void wait_for_it(struct request *r)
+{
+	r->answer->maker = r;
+	r->answer->abandon = early_gone;
+	TAILQ_INSERT_TAIL(&early, r, link);
+	server_look_again();
+}
+
+/* It is here, or will not come. */
+static void expect_no_more(void)
+{
+	struct request *r;
+
+	if (expected >= 0)
+		close(take_fd(&expected));
+	while ((r = TAILQ_FIRST(&early))) {
+		TAILQ_REMOVE(&early, r, link);
+		r->answer->abandon = NULL;
+		request_go_on(r);
+	}
+}
+
+bool supervisor_check_expected(void)
+{
+	if (expected >= 0 && !is_expected()) {
+		*server.o.supervisor_pid = 0;
+		expect_no_more();
+	}
+	return !TAILQ_EMPTY(&early);
+}
+
 bool supervisor_takes(struct request *r)
 {
 	if (registered && strv_has(&claims, r->name)) {
 		forward(r);
+		return true;
+	}
+	if (is_expected()) {
+		wait_for_it(r);
 		return true;
 	}
 	if (strcmp(r->name, "hrfs-wait") != 0)
@@ -149,6 +216,7 @@ void supervisor_gone(struct connection *c)
 	if (registered != c)
 		return;
 	registered = NULL;
+	*server.o.supervisor_pid = 0;
 	strv_done(&claims);
 	log_info("event=supervisor_gone pid=%d", c->peer.pid);
 	while ((f = TAILQ_FIRST(&forwards))) {
@@ -210,9 +278,11 @@ void cmd_register(struct request *r)
 	claims = names;
 	names = before;
 	registered = r->connection;
+	*server.o.supervisor_pid = registered->peer.pid;
 	log_info("event=supervisor_registered pid=%d", registered->peer.pid);
 	answer_object(r->answer, json_pack("{s:O}", "registered", list));
 	request_free(r);
+	expect_no_more();
 }
 
 /* ---- whose writes are a job's ---- */

@@ -114,6 +114,7 @@ struct worker_config {
 	uint8_t sidedoor_off;	  /* by an option */
 	uint8_t sidedoor_renames; /* the kernel tells both names of a rename in one event, and the object of each */
 	char sidedoor_why[64];	  /* NONE: for people */
+	int32_t supervisor_pid;	  /* registered with the worker that serves, or served last; 0: none is */
 };
 
 enum area_kind {

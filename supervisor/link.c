@@ -255,6 +255,7 @@ static void on_closed(void *arg)
 	struct link *l = arg;
 
 	disconnect(l);
+	l->options.cut(l->options.arg);
 	reconnect_later(l);
 }
 

@@ -240,3 +240,11 @@ void requests_free(struct requests *r)
 	json_decref(r->early);
 	free(r);
 }
+
+void requests_forget(struct requests *r)
+{
+	json_decref(r->early);
+	r->early = json_array();
+	while (r->pending)
+		pending_done(r->pending);
+}

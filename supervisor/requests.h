@@ -34,5 +34,7 @@ void requests_free(struct requests *r);
 void requests_take(struct requests *r, int64_t id, const json_t *command);
 void requests_begin(struct requests *r);
 void requests_cancel(struct requests *r, int64_t id);
+/* nobody waits for those that are not answered any more, and others wait for requests_begin() */
+void requests_forget(struct requests *r);
 /* something has changed that somebody may wait for */
 void requests_moved(struct requests *r);

@@ -172,6 +172,14 @@ static void on_cancelled(int64_t id, void *arg)
 	requests_cancel(s->requests, id);
 }
 
+static void on_cut(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->requests)
+		requests_forget(s->requests);
+}
+
 /* ---- the beginning ---- */
 
 /* to whoever started it detached */
@@ -263,6 +271,7 @@ static void on_ready(void *arg)
 
 	if (s->begun) { /* the mount's daemon was replaced */
 		engine_link_ready(s->engine);
+		requests_begin(s->requests);
 		return;
 	}
 	r = s->config ? config_watch_start(s->config, &error) : configure_command(s, &error);
@@ -326,6 +335,7 @@ static int make_link(struct supervisor *s, struct buf *error)
 		.fresh = on_fresh,
 		.request = on_request,
 		.cancelled = on_cancelled,
+		.cut = on_cut,
 		.gone = on_gone,
 		.arg = s,
 	};

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 
 from tests.lib import build
 from tests.lib.client import Client
+from tests.lib.wait import wait_gone
 
 
 @pytest.fixture
@@ -166,6 +168,18 @@ def test_log_follows(m, start):
     subprocess.run(["sh", "-c", f"echo new > {m.path}/live"], check=True)
     r.wait_for(r" -        live: same content \(sh\)$")
     assert r.text.count("made     before") == 1
+    r.end()
+
+
+def test_log_goes_on_with_the_next_worker(m, start):
+    r = start(build.HRFS, "log", "-f", cwd=m.path)
+    for i in range(3):
+        subprocess.run(["sh", "-c", f"echo new > {m.path}/live{i}"], check=True)
+        r.wait_for(rf"made     live{i} \(sh\)$|changed as well: .*live{i}")
+        worker = json.loads(m("status", "--json").stdout)["here"]["worker_pid"]
+        os.kill(worker, signal.SIGKILL)
+        wait_gone(worker)
+    assert r.process.poll() is None
     r.end()
 
 

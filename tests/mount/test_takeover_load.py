@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib import build
 from tests.lib.client import Closed
 from tests.lib.running import identity
-from tests.lib.wait import wait_until
+from tests.lib.wait import wait_gone, wait_until
 from tests.mount.forgotten import everything_is_forgotten, nodes
 from tests.mount.loads import write_tree
 from tests.mount.test_git import children
@@ -223,6 +224,60 @@ def test_supervisor_connects_again(mount):
                 with pytest.raises(Closed):
                     c.answer()
         assert os.listdir(m.path) == []
+
+
+def register(m, *commands):
+    supervisor = m.client()
+    supervisor.call("hrfs-register", str(m.path), {"commands": list(commands)})
+    return supervisor
+
+
+def test_asked_before_the_supervisor_is_back(mount):
+    """Of a worker that has just taken over: the answer is the supervisor's all the same."""
+    m = mount()
+    register(m, "hrfs-why", "hrfs-wait")
+    worker = m.worker_pid()
+    os.kill(worker, signal.SIGKILL)
+    wait_gone(worker)
+    asking = {name: m.client() for name in ("hrfs-why", "hrfs-wait")}
+    for name, client in asking.items():
+        client.send(name, str(m.path), {})
+    with m.client() as gone:
+        gone.send("hrfs-why", str(m.path), {})
+        m.clock()  # of a later connection: the others have been taken by now
+    wait_until(lambda: m.status()["connections"] == 3, what="the mount to have noticed")  # the two, and this
+    supervisor = register(m, "hrfs-why", "hrfs-wait")
+    for _ in asking:
+        asked = supervisor.push_with("hrfs-request")
+        supervisor.send("hrfs-reply", asked["hrfs-request"], {"text": asked["command"][0]})
+    for name, client in asking.items():
+        assert client.answer()["text"] == name
+
+
+REGISTER = """
+import sys
+from tests.lib.client import Client
+c = Client(sys.argv[1])
+c.call("hrfs-register", sys.argv[2], {"commands": ["hrfs-why", "hrfs-wait"]})
+print("there", flush=True)
+input()
+"""
+
+
+def test_supervisor_dies_with_the_worker(mount, start):
+    """Nobody waits for one that will not come."""
+    m = mount()
+    supervisor = start(sys.executable, "-c", REGISTER, m.socket, m.path, cwd=build.ROOT, stdin=subprocess.PIPE)
+    supervisor.wait_for("there")
+    worker = m.worker_pid()
+    os.kill(worker, signal.SIGSTOP)  # it is not to see its supervisor die
+    os.kill(supervisor.pid, signal.SIGKILL)
+    supervisor.wait()
+    os.kill(worker, signal.SIGKILL)
+    wait_gone(worker)
+    client = m.client()
+    assert "no supervisor" in client.ask("hrfs-why", str(m.path), {})["error"]
+    assert client.ask("hrfs-wait", str(m.path), {})["settled"] is True
 
 
 def test_git_helper_killed(mount, tree):

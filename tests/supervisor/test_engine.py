@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tests.lib import build
+from tests.lib.client import Closed
 from tests.lib.http import get
 from tests.lib.wait import wait_gone, wait_until
 from tests.supervisor.supervised import SERVER, Supervised
@@ -658,6 +659,45 @@ def test_a_killed_worker_is_no_reason_to_restart(supervise, free_port):
         wait_until(lambda: s.m.status()["supervisor"])
         s.ready()
         assert get(port) == (200, text)
+
+
+def test_a_wait_goes_on_when_workers_die(supervise, hrfs_start, free_port, tree):
+    """hrfs wait, while a build is under way: it comes back when that is in force, and not before."""
+    ask, answer = tree.dir / "ask", tree.dir / "answer"
+    os.mkfifo(ask)
+    os.mkfifo(answer)
+    asked, answered = os.open(ask, os.O_RDWR), os.open(answer, os.O_RDWR)
+    port = free_port()
+    build = f"echo x > {ask}; read line < {answer}; cat text > out\n"
+    try:
+        os.write(answered, b"x\n")
+        s = supervise(BUILD.format(port=port), files={"build.sh": build, "server.py": SERVE_OUT}).ready()
+        os.read(asked, 100)
+        (s.m.path / "text").write_text("two")
+        waiting = hrfs_start("wait", cwd=s.m.path)
+        os.read(asked, 100)
+        for _ in range(3):
+            # the supervisor's two, the one that waits, and this
+            wait_until(lambda: alone(s.m)["connections"] == 4, what="all of them to be connected again")
+            worker = s.m.worker_pid()
+            os.kill(worker, signal.SIGKILL)
+            wait_gone(worker)
+        assert s.service("web")["state"] == "building"  # asked for before the supervisor is back, or after
+        assert waiting.process.poll() is None
+        os.write(answered, b"x\n")
+        assert waiting.wait() == 0, waiting.output()
+        assert get(port) == (200, "two")
+    finally:
+        os.close(asked)
+        os.close(answered)
+
+
+def alone(m):
+    """Its status, when a worker tells it."""
+    try:
+        return m.status()
+    except (OSError, Closed):
+        return {"connections": 0}
 
 
 def test_a_start_that_fails_leaves_the_old_generation_serving(supervise, free_port):
