@@ -133,8 +133,7 @@ static void empty_buffer(void)
 	atomic_store(&sidedoor_memory->handled, 0);
 }
 
-/* What a dead worker has read and put nowhere. */
-static void inherit_buffer(void)
+void ring_inherit(void)
 {
 	if (!sidedoor_memory->handled)
 		empty_buffer();
@@ -208,7 +207,7 @@ int ring_start(void)
 	int r;
 
 	remember_reader();
-	inherit_buffer();
+	ring_inherit();
 	r = -pthread_create(&thread, NULL, read_all, NULL);
 	if (r == 0)
 		pthread_detach(thread);

@@ -11,6 +11,8 @@ struct ring_stats {
 
 /* The reader, beginning with what a dead worker's buffer holds. 0 or -errno */
 int ring_start(void);
+/* What a dead worker has read and put nowhere; ring_start() does so. Nobody reads meanwhile */
+void ring_inherit(void);
 /* Until there is an event behind `at`, or one is lost. false: ring_stop() was called */
 bool ring_wait(uint64_t at);
 /* Where the first one is that has not been handled. */
