@@ -82,6 +82,9 @@ static int by_fusermount(const char *mountpoint, bool lazy, struct buf *error)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	/* it looks there who has mounted; a root directory that was just made may lack it */
+	if (strstr(buf_str(error), "failed to open /etc/mtab"))
+		buf_puts(error, "; make it: sudo ln -s /proc/self/mounts /etc/mtab");
 	return strstr(buf_str(error), "busy") ? -EBUSY : -EPERM;
 }
 
