@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.lib.client import Closed
-from tests.lib.wait import DEADLINE, Deadline
-from tests.mount.test_takeover import Killer, answers_clients
+from tests.lib.wait import DEADLINE, Deadline, wait_until
+from tests.mount.test_takeover import Killer, answered, answers_clients
 
 NAMES = ["a", "b", "c", "long-name-of-a-file"]
 CONTENTS = [b"", b"x", b"y", b"one\n", b"two\n", b"three\n" * 3]
@@ -54,7 +54,7 @@ class Follower:
     def __init__(self, m):
         self.m = m
         self.connection = m.client()
-        self.clock = m.clock()
+        self.clock = wait_until(lambda: answered(m), what="a clock")  # workers may be dying already
         self.view = look_at_all(m.src)
 
     def ask(self):
