@@ -1,4 +1,5 @@
 #include "core/derive_parts.h"
+#include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/toml.h"
 #include <dirent.h>
@@ -54,26 +55,14 @@ bool place_read(struct derive *d, const struct place *p, const char *name, struc
 {
 	AUTO_FD fd = open_name(d, p, name, 0);
 	struct stat st;
+	int r;
 
 	buf_truncate(out, 0);
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > DERIVE_MAX_FILE)
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return false;
-	if (buf_puts(out, "") < 0)
-		d->no_memory = true;
-	while (!d->no_memory && out->len <= DERIVE_MAX_FILE) {
-		ssize_t n;
-
-		if (buf_reserve(out, 16384) < 0) {
-			d->no_memory = true;
-			break;
-		}
-		n = read(fd, out->data + out->len, 16384);
-		if (n <= 0)
-			return n == 0;
-		out->len += (size_t)n;
-		out->data[out->len] = '\0';
-	}
-	return false;
+	r = file_read(fd, DERIVE_MAX_FILE, out);
+	d->no_memory = d->no_memory || r == -ENOMEM;
+	return r == 0;
 }
 
 static int by_name(const void *a, const void *b)
