@@ -233,7 +233,7 @@ def test_map_and_close(mount, tree):
 
 def test_directory_read_while_it_shrinks(mount):
     m = mount()
-    count = 1500  # many a buffer full
+    count = 5000
     for i in range(count):
         os.close(os.open(m.path / f"{i:05}", os.O_CREAT | os.O_WRONLY))
     removed = 0
@@ -260,10 +260,10 @@ def test_lower_whose_directory_offsets_change(mount, tree):
     """overlayfs: a readdir+unlink loop skips names when offsets are passed through."""
     parts = overlay(tree)
     try:
-        for i in range(2000):
+        for i in range(5000):
             (parts["merged"] / f"{i:05}").touch()
         m = mount(parts["merged"], tree.mnt)
-        assert len(os.listdir(m.path)) == 2000
+        assert len(os.listdir(m.path)) == 5000
         for entry in os.scandir(m.path):
             os.unlink(entry.path)
         assert os.listdir(m.path) == []
