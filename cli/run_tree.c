@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "core/resolve.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -214,6 +215,20 @@ static int add_flag(struct strv *argv, const char *flag, bool wanted)
 	return wanted ? strv_add(argv, flag) : 0;
 }
 
+static int add_trace(const struct run_request *q, struct strv *argv)
+{
+	char number[16];
+	int r = strv_add(argv, "--trace");
+
+	if (r == 0)
+		r = add_flag(argv, "--json", q->json);
+	if (r < 0 || q->report < 0)
+		return r;
+	fcntl(q->report, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", q->report);
+	return launch_add_pair(argv, "--report", number);
+}
+
 /* 0 or -ENOMEM */
 static int add_options(const struct run_tree *t, const struct run_request *q, struct strv *argv)
 {
@@ -232,6 +247,10 @@ static int add_options(const struct run_tree *t, const struct run_request *q, st
 		r = add_flag(argv, "--keys", q->keys);
 	if (r == 0)
 		r = add_flag(argv, "--markers", q->markers);
+	if (r == 0)
+		r = add_flag(argv, "--blind", q->blind);
+	if (r == 0 && q->trace)
+		r = add_trace(q, argv);
 	return r < 0 ? r : add_flag(argv, "--consent", true);
 }
 

@@ -6,7 +6,9 @@
 struct run_request {
 	const char *source, *at, *cmd, *name;
 	struct strv options, watch, ignore, services;
-	bool keys, markers;
+	bool keys, markers, blind;
+	bool trace, json; /* hrfs trace, and its report as JSON */
+	int report;	  /* of a trace: the report's descriptor, -1: standard error */
 	char **command; /* NULL: what hrfs.yaml says */
 	char *words[2]; /* --cmd as a command */
 };

@@ -324,6 +324,14 @@ int node_open(node_id id, int flags)
 
 /* ---- looking up ---- */
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
 /* -EAGAIN: the directory's names have changed since `version`, what was seen may be old. */
 static int enter(node_id dir, uint32_t version, const char *name, const struct identity *is, unsigned lookups,
 		 node_id *id)
@@ -350,6 +358,8 @@ static int enter(node_id dir, uint32_t version, const char *name, const struct i
 	if (r == 0) {
 		if (lookups && !counts_take(n))
 			r = -EOVERFLOW; /* more than one answer can hold */
+		if (lookups)
+			table_local(table_index(n))->answered_ms = now_ms();
 		*id = table_id(n);
 	} else if (n) {
 		table_collect(n);

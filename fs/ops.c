@@ -5,6 +5,7 @@
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include "fs/notify.h"
+#include "fs/window.h"
 #include <errno.h>
 
 struct ops_options ops_options;
@@ -51,6 +52,7 @@ static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool abs
 		.entry_timeout = ops_options.timeout_s,
 	};
 	node_id id = 0;
+	struct window_caller who;
 	int r = lower_look_up(dir, name, 1, &id, &e.attr);
 
 	if (r < 0 && !(r == -ENOENT && absent_is_answer)) {
@@ -59,8 +61,15 @@ static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool abs
 	}
 	e.ino = id;
 	e.generation = id >> 32;
+	window_who(fuse_req_ctx(req)->pid, &who);
+	window_answer_begin();
+	if (!absent_is_answer)
+		window_made(&who, dir, name);
+	if (!window_asked(&who, dir, name, r < 0, S_ISDIR(e.attr.st_mode)))
+		e.entry_timeout = 0;
 	if (fuse_reply_entry(req, &e) == -ENOENT)
 		counts_give_back(0, counts_taken()); /* the caller was killed meanwhile: nobody took the reference */
+	window_answer_end();
 }
 
 void reply_entry(fuse_req_t req, node_id dir, const char *name)

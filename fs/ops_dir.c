@@ -3,6 +3,7 @@
 #include "fs/listing.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
+#include "fs/window.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,21 +123,64 @@ static int read_by_listing(struct answer *a, int fd, off_t offset)
 	return r;
 }
 
+/* of a directory, which anybody may keep: its name does not end by itself */
+static bool may_keep(const struct answer *a, const struct fuse_direntplus *d)
+{
+	const struct window_caller nobody = { 0 };
+	char name[NAME_MAX + 1];
+
+	if (!S_ISDIR(d->entry_out.attr.mode) || !d->entry_out.nodeid || d->dirent.namelen > NAME_MAX)
+		return false;
+	memcpy(name, d->dirent.name, d->dirent.namelen);
+	name[d->dirent.namelen] = '\0';
+	return !is_dot(name) && window_asked(&nobody, a->dir, name, false, true);
+}
+
+/* the kernel is to ask for each name by itself: who wants it is to be seen */
+static void keep_no_names(struct answer *a)
+{
+	for (size_t at = 0; a->plus && at < a->used;) {
+		struct fuse_direntplus *d = (struct fuse_direntplus *)(a->data + at);
+
+		if (!may_keep(a, d))
+			d->entry_out.entry_valid = d->entry_out.entry_valid_nsec = 0;
+		at += FUSE_DIRENTPLUS_SIZE(d);
+	}
+}
+
+static void note_listed(node_id id)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	if (n)
+		table_local(table_index(n))->listed = true;
+	pthread_mutex_unlock(&table_lock);
+}
+
 static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
 	AUTO_FREE char *data = malloc(size);
 	struct answer a = { req, id, plus, data, 0, size, counts_taken() };
 	AUTO_FD fd = data ? node_open(id, O_RDONLY | O_DIRECTORY) : -ENOMEM;
+	struct window_caller who;
 	int r = fd < 0 ? fd : 0;
 
 	if (r == 0)
 		r = ops_options.stable_offsets ? read_by_offset(&a, fd, offset) : read_by_listing(&a, fd, offset);
+	window_who(fuse_req_ctx(req)->pid, &who);
+	window_answer_begin();
+	note_listed(id);
+	if (!window_listed(&who, id))
+		keep_no_names(&a);
 	if (r < 0)
 		reply_error(req, r);
 	else if (fuse_reply_buf(req, data, a.used) == -ENOENT)
 		counts_give_back(a.taken, counts_taken()); /* nobody has received it, or the dead worker's has been */
 	else if (a.taken)
 		counts_give_back(0, a.taken); /* the dead worker's has not been received */
+	window_answer_end();
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *fi)

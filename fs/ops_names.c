@@ -8,6 +8,7 @@
 #include "fs/keep.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
+#include "fs/window.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -240,6 +241,7 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 		.attr_timeout = ops_options.timeout_s,
 		.entry_timeout = ops_options.timeout_s,
 	};
+	struct window_caller who;
 	node_id id;
 	int r = make(req, &m);
 
@@ -257,6 +259,12 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 	e.generation = id >> 32;
 	fi->fh = 0;
 	fi->keep_cache = 1;
+	window_who(fuse_req_ctx(req)->pid, &who);
+	window_answer_begin();
+	window_made(&who, dir, name);
+	if (!window_asked(&who, dir, name, false, false))
+		e.entry_timeout = 0;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
 		counts_give_back(0, counts_taken());
+	window_answer_end();
 }

@@ -10,6 +10,7 @@
 #include "fs/keep.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
+#include "fs/window.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -328,6 +329,7 @@ void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_
 	       unsigned flags)
 {
 	struct observe_op op = observe_of(req, OBSERVE_RENAME);
+	struct window_caller who;
 	struct dirfd *from = NULL;
 	struct dirfd *to = NULL;
 	int r = dirs_get(dir, &from);
@@ -341,6 +343,10 @@ void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_
 		r = dirs_get(new_dir, &to);
 	if (r == 0)
 		r = observed_rename(&op, from->fd, to->fd);
+	if (r == 0) {
+		window_who(op.tid, &who);
+		window_made(&who, new_dir, new_name);
+	}
 	dirs_put(to);
 	dirs_put(from);
 	reply_error(req, r);

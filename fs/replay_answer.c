@@ -10,6 +10,7 @@
 #include "fs/ops.h"
 #include "fs/raw.h"
 #include "fs/replay.h"
+#include "fs/window.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,14 +159,19 @@ static void pretend(uint64_t *id, mode_t type, unsigned links)
 /* What has been made behind the mount, as it is by now. */
 static void show_made(struct echo *e)
 {
+	const struct window_caller nobody = { 0 };
 	struct fuse_entry_out out;
 	struct stat st;
 	node_id id;
+	bool keep;
 
 	if (lower_look_up(e->from.dir, e->from.name, 1, &id, &st) == 0) {
 		if ((st.st_mode & S_IFMT) == e->type) {
-			out = entry_of(id, &st, ops_options.timeout_s);
+			window_answer_begin();
+			keep = window_asked(&nobody, e->from.dir, e->from.name, false, S_ISDIR(st.st_mode));
+			out = entry_of(id, &st, keep ? ops_options.timeout_s : 0);
 			send_entry(&out);
+			window_answer_end();
 			return;
 		}
 		counts_give_back(0, counts_taken());

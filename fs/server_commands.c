@@ -18,6 +18,7 @@ static const struct command {
 	{ "hrfs-foreign", cmd_foreign, COMMAND_ROOT },
 	{ "hrfs-history", cmd_history, COMMAND_ROOT | COMMAND_NOW },
 	{ "hrfs-job-add", cmd_job_add, COMMAND_ROOT },
+	{ "hrfs-job-names", cmd_job_names, COMMAND_ROOT },
 	{ "hrfs-job-remove", cmd_job_remove, COMMAND_ROOT },
 	{ "hrfs-register", cmd_register, COMMAND_ROOT },
 	{ "hrfs-reply", cmd_reply, 0 },

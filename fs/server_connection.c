@@ -59,6 +59,7 @@ static void bury(struct connection *c)
 	subscriptions_of_connection_end(c);
 	states_of_connection_end(c);
 	supervisor_gone(c);
+	jobs_of_connection_end(c);
 	protocol_done(&c->in);
 	buf_done(&c->pushes);
 	TAILQ_REMOVE(&server.connections, c, link);

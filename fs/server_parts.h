@@ -378,6 +378,15 @@ void supervisor_gone(struct connection *c);
 void supervisor_expect(void);
 /* Has it ended instead? true: somebody waits for it */
 bool supervisor_check_expected(void);
+void jobs_of_connection_end(const struct connection *c);
+/* the pid of {"pid":N}; false: it is none, and that is answered */
+bool request_pid(struct request *r, pid_t *pid);
+
+/* ---- what jobs ask for (server_window.c) ---- */
+
+/* Opens a window for the job and answers (r is taken over) once what the kernel knows has become doubtful. */
+void job_window_open(struct request *r, const char *job, pid_t pid);
+void job_window_close(pid_t pid);
 
 /* ---- commands, by file ---- */
 
@@ -390,6 +399,7 @@ command_fn cmd_status, cmd_settle, cmd_history, cmd_state, cmd_detach; /* server
 command_fn cmd_foreign;						       /* server_foreign.c */
 command_fn cmd_upgrade;						       /* server_upgrade.c */
 command_fn cmd_register, cmd_reply, cmd_job_add, cmd_job_remove;       /* server_supervisor.c */
+command_fn cmd_job_names;					       /* server_window.c */
 /* hrfs-wait without a supervisor */
 void settle_for_wait(struct request *r);
 /* the n-th command's name, NULL at the end */

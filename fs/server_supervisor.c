@@ -12,7 +12,7 @@
 
 /* What a supervisor would answer: asked for without one, that is what is said. */
 static const char *const known[] = {
-	"hrfs-output", "hrfs-reload", "hrfs-services", "hrfs-stop", "hrfs-wait", "hrfs-why",
+	"hrfs-deps", "hrfs-output", "hrfs-reload", "hrfs-services", "hrfs-stop", "hrfs-wait", "hrfs-why",
 };
 
 struct forward {
@@ -287,19 +287,57 @@ void cmd_register(struct request *r)
 
 /* ---- whose writes are a job's ---- */
 
+/* of every connection that has named one; they end with it */
+struct owned_job {
+	TAILQ_ENTRY(owned_job) link;
+	const struct connection *connection;
+	char name[WRITER_JOB_SIZE];
+	pid_t pid;
+};
+
+static TAILQ_HEAD(, owned_job) jobs = TAILQ_HEAD_INITIALIZER(jobs);
+
+static struct owned_job *find_job(const struct connection *c, const char *name, pid_t pid)
+{
+	struct owned_job *j;
+
+	TAILQ_FOREACH(j, &jobs, link)
+	{
+		if (j->connection == c && j->pid == pid && (!name || strcmp(j->name, name) == 0))
+			return j;
+	}
+	return NULL;
+}
+
+static void end_job(struct owned_job *j)
+{
+	job_window_close(j->pid);
+	writer_job_remove(j->name, j->pid);
+	TAILQ_REMOVE(&jobs, j, link);
+	free(j);
+}
+
+void jobs_of_connection_end(const struct connection *c)
+{
+	struct owned_job *j, *next;
+
+	for (j = TAILQ_FIRST(&jobs); j; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (j->connection == c)
+			end_job(j);
+	}
+}
+
 static bool read_job(struct request *r, const char **name)
 {
 	*name = json_string_value(json_object_get(request_option(r, 0), "job"));
-	if (r->connection != registered)
-		fail(r, "only the registered supervisor may say so");
-	else if (!*name || !**name || strlen(*name) >= WRITER_JOB_SIZE)
-		fail(r, "\"job\" must be a name of at most 47 bytes");
-	else
+	if (*name && **name && strlen(*name) < WRITER_JOB_SIZE)
 		return true;
+	fail(r, "\"job\" must be a name of at most 47 bytes");
 	return false;
 }
 
-static bool read_pid(struct request *r, pid_t *pid)
+bool request_pid(struct request *r, pid_t *pid)
 {
 	const json_t *value = json_object_get(request_option(r, 0), "pid");
 
@@ -312,17 +350,42 @@ static bool read_pid(struct request *r, pid_t *pid)
 	return true;
 }
 
+/* 0 or -errno */
+static int add_job(const struct connection *c, const char *name, pid_t pid)
+{
+	struct owned_job *j = find_job(c, name, pid);
+	int r;
+
+	if (j)
+		return 0;
+	j = calloc(1, sizeof(*j));
+	r = j ? writer_job_add(name, pid) : -ENOMEM;
+	if (r < 0) {
+		free(j);
+		return r;
+	}
+	j->connection = c;
+	j->pid = pid;
+	strncpy(j->name, name, sizeof(j->name) - 1);
+	TAILQ_INSERT_TAIL(&jobs, j, link);
+	return 0;
+}
+
 void cmd_job_add(struct request *r)
 {
 	const char *name;
 	int result;
 	pid_t pid;
 
-	if (!read_job(r, &name) || !read_pid(r, &pid))
+	if (!read_job(r, &name) || !request_pid(r, &pid))
 		return;
-	result = writer_job_add(name, pid);
+	result = add_job(r->connection, name, pid);
 	if (result < 0) {
 		fail(r, strerror(-result));
+		return;
+	}
+	if (json_is_true(json_object_get(request_option(r, 0), "window"))) {
+		job_window_open(r, name, pid);
 		return;
 	}
 	answer_object(r->answer, json_pack("{s:s}", "job", name));
@@ -331,12 +394,15 @@ void cmd_job_add(struct request *r)
 
 void cmd_job_remove(struct request *r)
 {
+	struct owned_job *j;
 	const char *name;
 	pid_t pid;
 
-	if (!read_job(r, &name) || !read_pid(r, &pid))
+	if (!read_job(r, &name) || !request_pid(r, &pid))
 		return;
-	writer_job_remove(name, pid);
+	j = find_job(r->connection, name, pid);
+	if (j)
+		end_job(j);
 	answer_object(r->answer, json_pack("{s:s}", "job", name));
 	request_free(r);
 }

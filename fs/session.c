@@ -14,6 +14,7 @@
 #include "fs/sidedoor.h"
 #include "fs/slow.h"
 #include "fs/table.h"
+#include "fs/window.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -137,6 +138,7 @@ static int start(int control)
 		r = sidedoor_read(); /* it takes events, which are lost with areas that are not in force */
 	if (r == 0 && first)
 		r = parts_start_serving(control);
+	window_start(first);
 	if (r == 0)
 		r = lanes_start();
 	if (r == 0 && !first)

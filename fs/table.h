@@ -51,6 +51,8 @@ struct local {
 	uint32_t pins;	     /* of our own threads: not to be freed */
 	struct dirfd *dirfd; /* fs/dirs.c */
 	struct listing *listing; /* fs/listing.c */
+	int64_t answered_ms; /* CLOCK_MONOTONIC: when the kernel was told a name of it last */
+	bool listed;	     /* the kernel may keep a listing of it */
 };
 
 extern pthread_mutex_t table_lock;

@@ -38,7 +38,7 @@ struct link {
 	bool lost;
 };
 
-static const char *const claimed[] = { "hrfs-wait",	"hrfs-reload", "hrfs-why",
+static const char *const claimed[] = { "hrfs-wait",	"hrfs-reload", "hrfs-why",    "hrfs-deps",
 				       "hrfs-services", "hrfs-output", "hrfs-stop" };
 
 static json_t *with_root(const struct link *l, json_t *request)
@@ -305,9 +305,12 @@ static void on_registered(const json_t *answer, void *arg)
 
 static int greet(struct link *l)
 {
-	json_t *commands = json_array();
+	json_t *commands;
 	int r;
 
+	if (l->options.observer)
+		return link_call(l, json_pack("[s]", "clock"), on_clock, l);
+	commands = json_array();
 	for (size_t i = 0; commands && i < ARRAY_SIZE(claimed); i++)
 		json_array_append_new(commands, json_string(claimed[i]));
 	r = link_call(l, json_pack("[s,{s:o}]", "hrfs-register", "commands", commands), on_registered, l);

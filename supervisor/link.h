@@ -7,6 +7,7 @@
 #include "core/base/loop.h"
 #include "core/change.h"
 #include "core/json.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,7 @@ struct link;
 
 struct link_options {
 	const char *socket, *mountpoint; /* absolute; outlive the link */
+	bool observer; /* beside whoever answers the commands: claims none */
 	/* from now on changes come */
 	void (*ready)(void *arg);
 	/* valid during the call */

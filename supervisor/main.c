@@ -1,5 +1,6 @@
 #include "core/base/log.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
 			log_beside(options.socket);
 			leave_terminal();
 		}
-		status = supervisor_run(&options);
+		status = options.trace ? trace_run(&options) : supervisor_run(&options);
 	}
 	options_done(&options);
 	return status;

@@ -25,7 +25,11 @@ enum {
 	CONSENT,
 	LIFELINE,
 	READY,
-	CONFIG
+	CONFIG,
+	TRACE,
+	JSON,
+	BLIND,
+	REPORT
 };
 
 static const struct option long_options[] = {
@@ -37,6 +41,9 @@ static const struct option long_options[] = {
 	{ "markers", no_argument, NULL, MARKERS },	 { "detached", no_argument, NULL, DETACHED },
 	{ "consent", no_argument, NULL, CONSENT },	 { "lifeline", required_argument, NULL, LIFELINE },
 	{ "ready", required_argument, NULL, READY },	 { "config", required_argument, NULL, CONFIG },
+	{ "trace", no_argument, NULL, TRACE },
+	{ "blind", no_argument, NULL, BLIND },
+	{ "json", no_argument, NULL, JSON },		 { "report", required_argument, NULL, REPORT },
 	{ 0 },
 };
 
@@ -113,6 +120,17 @@ static int take(struct options *o, int option, char *value, struct buf *error)
 		return take_descriptor(value, &o->ready, error);
 	case CONFIG:
 		return take_descriptor(value, &o->config, error);
+	case TRACE:
+		o->trace = true;
+		return 0;
+	case BLIND:
+		o->blind = true;
+		return 0;
+	case JSON:
+		o->json = true;
+		return 0;
+	case REPORT:
+		return take_descriptor(value, &o->report, error);
 	default:
 		buf_puts(error, "an option that it does not have, or one without its value; hrfs starts this program");
 		return -EINVAL;
@@ -134,6 +152,10 @@ static int check(const struct options *o, struct buf *error)
 	if (o->command && o->services.count)
 		return refuse(error,
 			      "a COMMAND and services of " CONFIG_FILE_NAME " exclude each other:", o->command[0]);
+	if (o->trace && !o->command) {
+		buf_puts(error, "--trace is for a COMMAND");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -141,7 +163,7 @@ int options_parse(int argc, char **argv, struct options *out, struct buf *error)
 {
 	int option, r = 0;
 
-	*out = (struct options){ .lifeline = -1, .ready = -1, .config = -1 };
+	*out = (struct options){ .lifeline = -1, .ready = -1, .config = -1, .report = -1 };
 	opterr = 0;
 	while (r == 0 && (option = getopt_long(argc, argv, "+", long_options, NULL)) != -1)
 		r = take(out, option, optarg, error);

@@ -10,9 +10,11 @@ struct options {
 	dev_t device;					       /* 0: not said */
 	struct strv services, watch, ignore;
 	bool keys, markers, detached, consent;
-	int lifeline, ready; /* -1: none */
-	int config;	     /* what to run at first instead of hrfs.yaml; -1: none */
-	char **command;	     /* NULL: hrfs.yaml, or config */
+	bool trace, json;	     /* hrfs trace; its report as JSON */
+	bool blind;		     /* what jobs read is not looked at */
+	int lifeline, ready, report; /* -1: none; report: where that goes, else standard error */
+	int config;		     /* what to run at first instead of hrfs.yaml; -1: none */
+	char **command;		     /* NULL: hrfs.yaml, or config */
 };
 
 /* 0, -EINVAL (error has one line), -ENOMEM */

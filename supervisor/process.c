@@ -167,11 +167,22 @@ static void said_exited(struct process *p, bool signalled, int code)
 		p->events->exited(p, (struct process_status){ .signalled = signalled, .code = code }, p->arg);
 }
 
-static void said(struct process *p, const char *text)
+static void said_witness(struct process *p, int *group, const char *why)
+{
+	if (p->events->witness)
+		p->events->witness(p, take_fd(group), why, p->arg);
+}
+
+/* group: what came with the message, -1: nothing; taken, or left to the caller */
+static void said(struct process *p, const char *text, int *group)
 {
 	int number;
 
-	if (sscanf(text, "started %d", &number) == 1) {
+	if (strcmp(text, "witness") == 0) {
+		said_witness(p, group, NULL);
+	} else if (strncmp(text, "unwitnessed ", 12) == 0) {
+		said_witness(p, group, text + 12);
+	} else if (sscanf(text, "started %d", &number) == 1) {
 		p->pid = number;
 		p->started = true;
 		if (p->events->started)
@@ -197,6 +208,22 @@ static void said(struct process *p, const char *text)
 	}
 }
 
+/* as recv(), with the one descriptor that may come along */
+static ssize_t receive(int fd, char *text, size_t size, int *group)
+{
+	char space[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = text, .iov_len = size };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)
+	};
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(group, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 /* Everything that it has said; false: it will say no more. */
 static bool listen_to_job(struct process *p)
 {
@@ -204,14 +231,16 @@ static bool listen_to_job(struct process *p)
 	ssize_t n;
 
 	for (;;) {
-		n = recv(p->control, text, MAX_MESSAGE, MSG_DONTWAIT);
+		AUTO_FD group = -1;
+
+		n = receive(p->control, text, MAX_MESSAGE, &group);
 		/* it ended with a message of ours unread: what it said before is still there */
 		if (n < 0 && (errno == ECONNRESET || errno == EINTR))
 			continue;
 		if (n <= 0)
 			return n < 0 && errno == EAGAIN;
 		text[n] = '\0';
-		said(p, text);
+		said(p, text, &group);
 	}
 }
 

@@ -37,6 +37,11 @@ struct process_status {
 };
 
 struct process_events {
+	/*
+	 * before `started`, where options had a witness: group tells what the job opens in the mount (a fanotify group,
+	 * the callee's from now on), or is -1, and why says for people what stands in its way
+	 */
+	void (*witness)(struct process *p, int group, const char *why, void *arg);
 	/* executed; process_pid() is known */
 	void (*started)(struct process *p, void *arg);
 	/* could not be executed: text says why and what to do, in one line; `ended` follows */
@@ -53,6 +58,7 @@ struct process_options {
 	char *const *argv;	       /* the first word is looked for in PATH of the job's environment */
 	char *const *env;	       /* on top of hrfs's own: "NAME=VALUE"; "NAME" alone removes; NULL: none */
 	const char *cwd;	       /* in the mount; NULL: hrfs's own */
+	const char *witness;	       /* the mountpoint in which it is watched what the job opens; NULL: it is not */
 	const struct sockets *sockets; /* passed on from descriptor 3 with LISTEN_*; NULL: none, and LISTEN_* removed */
 	enum process_mode mode;
 	struct output_stream *output;	     /* where PIPE's and PTY's output goes */

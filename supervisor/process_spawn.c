@@ -1,4 +1,5 @@
 #include "supervisor/process_private.h"
+#include "supervisor/secure_env.h"
 #include "supervisor/sockets.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,24 @@ static bool is_private(const char *entry)
 	return false;
 }
 
+/* what a hrfs-job with a capability would not be told */
+static int add_kept(struct strv *out)
+{
+	size_t count = out->count;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		AUTO_BUF entry = { 0 };
+
+		if (!secure_env_is_lost(out->items[i]))
+			continue;
+		r = buf_printf(&entry, SECURE_ENV_PREFIX "%s", out->items[i]);
+		if (r == 0)
+			r = strv_add(out, buf_str(&entry));
+	}
+	return r;
+}
+
 static int make_env(struct strv *out, char *const *more)
 {
 	int r = 0;
@@ -59,7 +78,7 @@ static int make_env(struct strv *out, char *const *more)
 		if (!again && strchr(*m, '='))
 			r = strv_add(out, *m);
 	}
-	return r;
+	return r < 0 ? r : add_kept(out);
 }
 
 static int add_number(struct strv *argv, const char *option, size_t number)
@@ -94,6 +113,11 @@ static int make_argv(struct spawn *s, const struct process_options *o)
 		r = strv_add(&s->argv, "--cwd");
 		if (r == 0)
 			r = strv_add(&s->argv, o->cwd);
+	}
+	if (r == 0 && o->witness) {
+		r = strv_add(&s->argv, "--witness");
+		if (r == 0)
+			r = strv_add(&s->argv, o->witness);
 	}
 	if (r == 0 && sockets)
 		r = add_sockets(&s->argv, o->sockets);

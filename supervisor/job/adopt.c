@@ -1,5 +1,6 @@
 #include "supervisor/job/adopt.h"
 #include "core/base/path.h"
+#include "supervisor/secure_env.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -51,8 +52,10 @@ char **adopt_argv(char **argv)
 	more[2] = (char *)"-exec";
 	more[3] = option_value();
 	memcpy(more + 4, argv + 2, (count - 2) * sizeof(*more));
-	if (more[3])
+	if (more[3]) {
+		secure_env_keep();
 		return more;
+	}
 	free(more);
 	return argv;
 }
@@ -61,6 +64,7 @@ int adopt_execute(char **argv)
 {
 	char pid[16];
 
+	secure_env_restore();
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	if (getenv("LISTEN_PID"))
 		setenv("LISTEN_PID", pid, 1);

@@ -4,6 +4,7 @@
  */
 #include "supervisor/job/adopt.h"
 #include "supervisor/job/life.h"
+#include "supervisor/job/witness.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 static const char usage[] = "hrfs-job --control FD [--cwd DIR] [--listen-fds N] [--listen-names A:B] "
-			    "[--pty|--foreground] -- PROGRAM [ARG…]\n"
+			    "[--pty|--foreground] [--witness DIR] -- PROGRAM [ARG…]\n"
 			    "Started by hrfs-supervisor; it is of no use by hand.\n";
 
 static const struct option options[] = {
@@ -27,11 +28,12 @@ static const struct option options[] = {
 	{ "listen-names", required_argument, NULL, 'N' },
 	{ "pty", no_argument, NULL, 'p' },
 	{ "foreground", no_argument, NULL, 'f' },
+	{ "witness", required_argument, NULL, 'w' },
 	{ 0 },
 };
 
 /* 0 or -EINVAL */
-static int take_options(int argc, char **argv, struct program *p, int *control)
+static int take_options(int argc, char **argv, struct program *p, int *control, const char **witness)
 {
 	int c;
 
@@ -55,6 +57,9 @@ static int take_options(int argc, char **argv, struct program *p, int *control)
 		case 'f':
 			p->session = PROGRAM_FOREGROUND;
 			break;
+		case 'w':
+			*witness = optarg;
+			break;
 		default:
 			return -EINVAL;
 		}
@@ -75,17 +80,36 @@ static void set_session(enum program_session session)
 		ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 }
 
+/* With whatever the file's capability has given: the mark, and then no capability any more. */
+static void begin_witness(int control, const char *mountpoint)
+{
+	AUTO_BUF why = { 0 };
+	AUTO_FD group = -1;
+
+	if (mountpoint)
+		witness_begin(mountpoint, &group, &why);
+	witness_drop();
+	if (mountpoint)
+		witness_tell(control, group, buf_str(&why));
+}
+
 int main(int argc, char **argv)
 {
 	struct program program = { 0 };
+	const char *witness = NULL;
 	int control = -1, r;
 	sigset_t all;
 
 	if (argc > 2 && strcmp(argv[1], "--adopt") == 0) {
+		witness_drop();
 		fprintf(stderr, "hrfs-job: %s: %s\n", argv[2], strerror(adopt_execute(argv + 2)));
 		return 125;
 	}
-	if (take_options(argc, argv, &program, &control) < 0) {
+	r = take_options(argc, argv, &program, &control, &witness);
+	if (r < 0)
+		witness = NULL;
+	begin_witness(control, witness);
+	if (r < 0) {
 		fputs(usage, stderr);
 		return 125;
 	}

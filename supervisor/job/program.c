@@ -2,6 +2,7 @@
 #include "core/base/cleanup.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/job/adopt.h"
+#include "supervisor/secure_env.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@ static void set_environment(const struct program *p)
 {
 	char number[16];
 
+	secure_env_restore();
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");

@@ -7,7 +7,8 @@ import pytest
 
 from tests.lib.build import ROOT
 
-COMMANDS = """mount umount run init trust status log clock since wait why reload get-sockname upgrade version help schema""".split()
+COMMANDS = """mount umount run init trace trust status log clock since wait why reload get-sockname upgrade version help
+schema""".split()
 
 
 def manual(name):
@@ -61,7 +62,7 @@ def test_manual_page_of_the_file_has_each_key(cli):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_unknown_option(cli, command):
-    done = cli(command, "--no-such-thing", status=125 if command == "run" else 2)
+    done = cli(command, "--no-such-thing", status=125 if command in ("run", "trace") else 2)
     assert done.stdout == ""
     assert "--no-such-thing" in done.stderr
     assert f"hrfs help {command}" in done.stderr

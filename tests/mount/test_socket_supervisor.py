@@ -89,7 +89,6 @@ def test_only_the_registered_may_reply(m, supervisor):
     c.send("hrfs-mine", str(m.path))
     request = supervisor.push_with("hrfs-request")["hrfs-request"]
     assert "registered" in other.ask("hrfs-reply", request, {"forged": True})["error"]
-    assert "registered" in other.ask("hrfs-job-add", str(m.path), {"job": "x", "pid": 1})["error"]
     supervisor.send("hrfs-reply", request, {"forged": False})
     assert c.answer()["forged"] is False
 

@@ -1,0 +1,11 @@
+/*
+ * Names that the kernel has been told are absent, and for how long: nothing else remembers them. Any thread; a lock of
+ * its own.
+ */
+#pragma once
+#include "fs/node.h"
+
+/* it will be told so, for timeout_s from now. false: too many are remembered, so the kernel must not keep it */
+bool negative_note(node_id dir, const char *name, double timeout_s);
+/* fn for each that is still good, and forgets it */
+void negative_each(void (*fn)(node_id dir, const char *name));

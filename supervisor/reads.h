@@ -1,0 +1,52 @@
+/*
+ * What one run of a job reads, while it runs: what it opens, told by the mark on its copy of the mount (witness.h), and
+ * the names that it asks for, told by the mount for as long as the job has a window there. On the loop's thread;
+ * callbacks come from the loop.
+ */
+#pragma once
+#include "core/base/loop.h"
+#include "core/json.h"
+#include "supervisor/readset.h"
+#include <sys/types.h>
+
+struct link;
+struct reads;
+
+enum reads_how { /* how it is known what a job reads */
+	READS_UNKNOWN, /* not told yet */
+	READS_MARK,    /* what it opens and the names it asks for */
+	READS_NAMES,   /* only the names that it asks for, while its window is open */
+	READS_NOTHING, /* everything that is not ignored counts as read */
+};
+
+struct reads_events {
+	/* something that it had not read before, once the window is closed; may be NULL */
+	void (*read)(const char *path, unsigned how, void *arg);
+	/* once, once the window is closed: from now on not everything is told; may be NULL */
+	void (*lost)(void *arg);
+};
+
+/* job: pid of hrfs-job. NULL: no memory */
+struct reads *reads_new(uv_loop_t *loop, struct link *link, const char *mountpoint, pid_t job,
+			const struct reads_events *events, void *arg);
+void reads_free(struct reads *r);
+
+/* hrfs-job's group, taken over; -1: there is none, why (copied) says why */
+void reads_take_group(struct reads *r, int group, const char *why);
+/* the mount's answer to hrfs-job-add: its window is open, or not */
+void reads_take_window(struct reads *r, bool open);
+/*
+ * Everything read up to now becomes known, and the names that it asks for are noted no more. done is called once (not
+ * after reads_free), from the loop or from inside; again: at once.
+ */
+void reads_close(struct reads *r, void (*done)(struct reads *r, void *arg), void *arg);
+
+/* what is known so far; whole once closed */
+const struct readset *reads_set(const struct reads *r);
+/* once closed: nothing of what it read until then is missing */
+bool reads_are_whole(const struct reads *r);
+/* closed, and what it opens is still told */
+bool reads_go_on(const struct reads *r);
+enum reads_how reads_how(const struct reads *r);
+/* why it is not the best way; NULL: it is */
+const char *reads_why(const struct reads *r);

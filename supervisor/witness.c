@@ -1,0 +1,152 @@
+#include "supervisor/witness.h"
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "supervisor/readset.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_SIZE 2048 /* each event in it opens a descriptor: few enough for a limit of a thousand */
+#define ROUNDS 64      /* others on the loop have their turn in between */
+
+struct witness {
+	uv_poll_t poll;
+	int group;
+	char *mountpoint;
+	size_t mountpoint_len;
+	const struct witness_events *events;
+	void *arg;
+};
+
+static const char *relative(const struct witness *w, const char *path)
+{
+	if (strncmp(path, w->mountpoint, w->mountpoint_len) != 0)
+		return NULL;
+	path += w->mountpoint_len;
+	if (*path == '/')
+		return path + 1;
+	return *path ? NULL : path;
+}
+
+/* what the kernel knows already: to ask the mount would be a round trip for each */
+static unsigned how_of(const struct fanotify_event_metadata *e)
+{
+	struct statx x;
+
+	if (statx(e->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &x) == 0 && S_ISDIR(x.stx_mode))
+		return READ_LISTED;
+	return READ_CONTENT | (e->mask & FAN_OPEN_EXEC ? READ_EXECUTED : 0);
+}
+
+/* By the name that it has now. Of one that was removed the kernel tells the last one, with a word behind it. */
+static void tell(struct witness *w, const struct fanotify_event_metadata *e)
+{
+	static const char deleted[] = " (deleted)";
+	char link[40], path[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", e->fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0 || n == sizeof(path) - 1) {
+		w->events->lost(w->arg);
+		return;
+	}
+	path[n] = '\0';
+	if ((size_t)n > sizeof(deleted) && strcmp(path + n - sizeof(deleted) + 1, deleted) == 0)
+		path[(size_t)n - sizeof(deleted) + 1] = '\0';
+	name = relative(w, path);
+	if (name)
+		w->events->opened(name, how_of(e), e->pid, w->arg);
+}
+
+/* false: nothing is there */
+static bool read_some(struct witness *w)
+{
+	_Alignas(struct fanotify_event_metadata) char buf[READ_SIZE];
+	struct fanotify_event_metadata *e = (void *)buf;
+	ssize_t n = read(w->group, buf, sizeof(buf));
+
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n < 0) {
+		/* an event whose file cannot be opened here is gone; the next read goes on */
+		log_debug("event=witness_lost error=\"%s\"", strerror(errno));
+		if (errno != EINTR)
+			w->events->lost(w->arg);
+		return errno == EINTR || errno == EMFILE || errno == ENFILE || errno == ENOENT || errno == EACCES;
+	}
+	for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n)) {
+		AUTO_FD fd = e->fd;
+
+		if (e->vers != FANOTIFY_METADATA_VERSION || (e->mask & FAN_Q_OVERFLOW))
+			w->events->lost(w->arg);
+		else if (fd >= 0)
+			tell(w, e);
+	}
+	return n > 0;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	for (int i = 0; i < ROUNDS && read_some(poll->data); i++)
+		;
+}
+
+void witness_drain(struct witness *w)
+{
+	while (read_some(w))
+		;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct witness *w = handle->data;
+
+	close(w->group);
+	free(w->mountpoint);
+	free(w);
+}
+
+int witness_new(uv_loop_t *loop, int group, const char *mountpoint, const struct witness_events *events, void *arg,
+		struct witness **out)
+{
+	struct witness *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (w)
+		w->mountpoint = strdup(mountpoint);
+	if (!w || !w->mountpoint) {
+		close(group);
+		free(w);
+		return -ENOMEM;
+	}
+	w->group = group;
+	w->mountpoint_len = strcmp(mountpoint, "/") == 0 ? 0 : strlen(mountpoint);
+	w->events = events;
+	w->arg = arg;
+	w->poll.data = w;
+	r = uv_poll_init(loop, &w->poll, group);
+	if (r < 0) {
+		close(group);
+		free(w->mountpoint);
+		free(w);
+		return r;
+	}
+	uv_poll_start(&w->poll, UV_READABLE, on_readable);
+	*out = w;
+	return 0;
+}
+
+void witness_free(struct witness *w)
+{
+	if (!w)
+		return;
+	uv_poll_stop(&w->poll);
+	uv_close((uv_handle_t *)&w->poll, on_closed);
+}

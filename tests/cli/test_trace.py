@@ -1,0 +1,187 @@
+"""hrfs trace: what a command reads, against strace, while others read the same tree."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.lib import build
+from tests.lib.straced import Straced
+
+# what each does lies in its own directory: (files, command, again)
+JOBS = {
+    "sh": (
+        {
+            "sh/job.sh": "test -e nothing || cat data list/* > out; ls list; mv out out2; (cat < out2); rm out2; ./sub.sh\n",
+            "sh/sub.sh": "#!/bin/sh\n. ./more.sh\ncd list && test -e ../deep/er/gone; cat ../deep/there\n",
+            "sh/more.sh": "read line < data; :\n",
+            "sh/data": "x\n",
+            "sh/list/a": "1",
+            "sh/list/b": "2",
+            "sh/deep/there": "3",
+        },
+        ["sh", "job.sh"],
+    ),
+    "c": (
+        {
+            "c/Makefile": "prog: a.o b.o\n\tgcc -o $@ $^\n\t./$@\n%.o: %.c inc/all.h\n\tgcc -Imissing -Iinc -c $<\n",
+            "c/a.c": '#include "all.h"\nint main(void) { return b(); }\n',
+            "c/b.c": '#include "all.h"\nint b(void) { return 0; }\n',
+            "c/inc/all.h": "int b(void);\n",
+            "c/unused.c": "",
+        },
+        ["make"],
+    ),
+    "python": (
+        {
+            "python/main.py": "import pkg.one, os\nopen('data').read()\nos.listdir('pkg')\n",
+            "python/pkg/__init__.py": "",
+            "python/pkg/one.py": "try:\n    import pkg.missing\nexcept ImportError:\n    pass\n",
+            "python/pkg/unused.py": "",
+            "python/data": "x",
+        },
+        [sys.executable, "-B", "main.py"],
+    ),
+    "node": (
+        {
+            "node/main.js": "require('./lib/a'); require('fs').readdirSync('lib'); require('fs').existsSync('gone')\n",
+            "node/lib/a.js": "module.exports = require('b')\n",
+            "node/node_modules/b/package.json": '{"main": "index.js"}',
+            "node/node_modules/b/index.js": "",
+            "node/node_modules/c/index.js": "",
+        },
+        ["node", "main.js"],
+    ),
+    "go": (
+        {
+            "go/go.mod": "module x\n\ngo 1.19\n",
+            "go/main.go": 'package main\n\nimport (\n\t_ "embed"\n\t"x/lib"\n)\n\n//go:embed text\nvar text string\n\nfunc main() { lib.F() }\n',
+            "go/text": "hello",
+            "go/lib/lib.go": "package lib\n\nfunc F() {}\n",
+            "go/lib/lib_test.go": "package lib\n",
+            "go/other/other.go": "package other\n",
+        },
+        ["go", "build", "-o", "bin/x", "."],
+    ),
+}
+
+
+class Others:
+    """Reads, looks at and lists another part of the tree all the time."""
+
+    def __init__(self, directory):
+        self.stop = threading.Event()
+        self.directory = directory
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.stop.is_set():
+            for entry in os.scandir(self.directory):
+                with open(entry.path) as f:
+                    f.read()
+            os.path.exists(self.directory / "nothing")
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+@pytest.fixture
+def place(who, tree, test):
+    for name in ("alien/one", "alien/two"):
+        file = tree.src / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+    return tree.src
+
+
+def need(program):
+    path = shutil.which(program)
+    if not path:
+        pytest.skip(f"{program} is not here")
+    return path
+
+
+def own_all(who, directory):
+    for root, _, files in os.walk(directory):
+        who.own(root, *(os.path.join(root, f) for f in files))
+
+
+def trace(who, test, place, directory, command, name):
+    """The report and what strace saw in the same run."""
+    out = test.dir / "out"
+    out.mkdir(exist_ok=True)
+    out.chmod(0o777)
+    report, log = out / f"report.{name}", out / f"strace.{name}"
+    who(
+        *["trace", "--source", place, "--json", "-o", report, "--"],
+        *["strace", "-f", "-y", "-s", "4096", "-o", log, "-e", "trace=file,getdents64"],
+        *["env", "-C", directory, *command],
+        cwd=test.dir,  # an ordinary user's mount is closed to root
+        timeout=60,
+    )
+    return json.loads(report.read_text()), Straced(log, place, place)
+
+
+def ways(report):
+    got = {way: set() for way in ("executed", "read", "listed", "seen", "absent", "wrote")}
+    for entry in report["paths"]:
+        for way in entry["how"]:
+            got[way].add(entry["path"])
+    return got
+
+
+def compare(report, straced, exact):
+    """Nothing is missing, nothing is anybody else's."""
+    got = ways(report)
+    got_any = got["executed"] | got["read"] | got["listed"] | got["seen"] | got["absent"]
+    made = straced.made
+    root = {""}  # nobody asks for it by a name
+    if exact:
+        assert straced.opened - made - got["read"] == set()
+        assert straced.executed - got["executed"] == set()
+        assert straced.listed - got["listed"] == set()
+        assert got["listed"] - straced.listed - straced.directories == set()
+    else:
+        assert (straced.opened | straced.executed) - got_any - made == set()
+        assert got["listed"] == straced.listed
+    assert straced.seen - got_any - made - root == set()
+    # of a name in a directory that is not there only the directory is asked for
+    missing = straced.absent - got["absent"] - made - straced.seen - straced.opened - straced.executed
+    assert {p for p in missing if not any(p.startswith(a + "/") for a in got["absent"])} == set()
+    # a directory may have been asked for by others: it counts when it goes
+    more = got_any - straced.known()
+    assert {p for p in more if straced.is_file(p)} == set()
+    assert report["whole"] is True
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_against_strace(who, test, place, job):
+    files, command = JOBS[job]
+    need("strace")
+    need(command[0])
+    if job == "go" and who.user is not None:
+        pytest.skip("go's cache is the tests' own user's")
+    for name, text in files.items():
+        file = place / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        if text.startswith("#!"):
+            file.chmod(0o755)
+    own_all(who, place)
+    mount = who.mount(place)
+    with Others(place / "alien") if who.user is None else open(os.devnull):
+        for name in ("cold", "again"):
+            report, straced = trace(who, test, place, job, command, name)
+            # an ordinary user's hrfs-job has no capability here
+            assert report["witness"] == ("mark" if os.geteuid() == 0 and who.user is None else "names")
+            compare(report, straced, report["witness"] == "mark")
+            assert report["status"] == 0
+    who.umount(mount["mountpoint"])
