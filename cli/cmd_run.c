@@ -1,89 +1,8 @@
 #include "cli/commands.h"
-#include "cli/launch.h"
-#include "cli/mounting.h"
+#include "cli/run_mount.h"
 #include "cli/run_tree.h"
 #include "cli/say.h"
 #include "core/config.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-
-/* a descriptor that the supervisor inherits; -1: none */
-static int pass(struct strv *argv, const char *option, int fd)
-{
-	char number[16];
-
-	if (fd < 0)
-		return CLI_OK;
-	fcntl(fd, F_SETFD, 0);
-	snprintf(number, sizeof(number), "%d", fd);
-	return launch_add_pair(argv, option, number) < 0 ? CLI_FAILED : CLI_OK;
-}
-
-/* This process becomes the supervisor: its pid, terminal and exit status are the command's. */
-static int become(const struct launch_mount *m, const struct run_request *q, const struct run_tree *t, int lifeline)
-{
-	AUTO_BUF error = { 0 };
-	AUTO_STRV argv = { 0 };
-	int r = launch_supervisor_argv(m, &argv, &error);
-
-	if (r < 0) {
-		say_error("%s", error.len ? error.data : strerror(-r));
-		return CLI_FAILED;
-	}
-	r = run_tree_words(t, q, &argv);
-	if (r == CLI_OK)
-		r = pass(&argv, "--lifeline", lifeline);
-	if (r == CLI_OK)
-		r = pass(&argv, "--config", t->config);
-	if (r != CLI_OK || launch_add_command(&argv, q->command) < 0)
-		return r != CLI_OK ? r : CLI_FAILED;
-	fflush(stdout);
-	execv(argv.items[0], argv.items);
-	say_error("%s cannot be executed: %s", argv.items[0], strerror(errno));
-	return CLI_FAILED;
-}
-
-/* ---- the mount ---- */
-
-static int use_existing(const struct run_request *q, const struct run_tree *t)
-{
-	const struct client_mount *e = &t->existing;
-	struct launch_mount m = { e->socket, e->mountpoint, e->source, NULL };
-
-	return become(&m, q, t, -1);
-}
-
-/* The mount lives as long as somebody holds the pipe's end: in whatever way this process dies, it goes. */
-static int use_own(const struct run_request *q, const struct run_tree *t)
-{
-	struct mounting m = { .source = t->root.data, .mountpoint = q->at, .ancestors_know = true, .lifeline = -1 };
-	AUTO_MOUNTED done = { 0 };
-	int lifeline[2];
-	int r;
-
-	if (pipe2(lifeline, O_CLOEXEC))
-		return CLI_FAILED;
-	m.lifeline = lifeline[0];
-	if (strv_add_all(&m.options, &q->options) < 0)
-		return CLI_FAILED;
-	r = mounting_do(&m, &done);
-	strv_done(&m.options);
-	close(lifeline[0]);
-	if (r != CLI_OK)
-		return r;
-	for (size_t i = 0; i < done.notes.count; i++)
-		say_note("%s", done.notes.items[i]);
-	return become(
-		&(struct launch_mount){
-			mounted_text(&done, "socket"),
-			done.place.mountpoint,
-			done.place.source,
-			mounted_text(&done, "device"),
-		},
-		q, t, lifeline[1]);
-}
 
 static int check(struct run_request *q, struct cli_args *args)
 {
@@ -121,7 +40,7 @@ static int run_it(struct run_request *q, struct cli_args *args)
 		r = run_tree_find(&t, q);
 	if (r != CLI_OK)
 		return r;
-	return t.existing.mountpoint ? use_existing(q, &t) : use_own(q, &t);
+	return run_mount(q, &t);
 }
 
 static int run_run(int argc, char **argv)
@@ -139,6 +58,8 @@ static int run_run(int argc, char **argv)
 		{ "name", 0, CLI_TEXT, &q.name, "NAME", "what the command is called in logs" },
 		{ "keys", 'k', CLI_FLAG, &q.keys, NULL,
 		  "Enter reloads, p pauses, w says why, q quits (with\nseveral services always so)" },
+		{ "blind", 0, CLI_FLAG, &q.blind, NULL,
+		  "do not look at what is read: every change that git\ndoes not ignore counts" },
 		{ "markers", 0, CLI_FLAG, &q.markers, NULL, "a line at the begin of each build, for editors" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
@@ -156,8 +77,8 @@ const struct cli_command cmd_run = {
 	.summary = "mount the tree one stands in, run a command or services, unmount at the end",
 	.usage = "[OPTIONS] -- COMMAND [ARG...]\n[OPTIONS] [SERVICE...]",
 	.help = "Mounts the tree over itself, starts COMMAND, or the services of hrfs.yaml (default:\n"
-		"all), and restarts each when something in the tree has changed that git does not\n"
-		"ignore. A save that changes nothing, or what the command writes itself, restarts\n"
+		"all), and restarts each when something that it has read has changed. A save that\n"
+		"changes nothing, what no command has read, or what it writes itself, restarts\n"
 		"nothing. The working directory stays the one you are in. At the end, Ctrl-C or kill,\n"
 		"the mount goes away. In a mount that exists already that one is used, and stays.\n"
 		"\n"

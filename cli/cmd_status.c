@@ -201,6 +201,27 @@ static void print_config_error(const json_t *m)
 	printf("  %s%-12s%s %s\n", say_style(SAY_RED), CONFIG_FILE_NAME, say_style(SAY_PLAIN), buf_str(&safe));
 }
 
+/* what it is good for that hrfs knows what jobs read */
+static void print_avoided(const json_t *s)
+{
+	const json_t *list = json_object_get(s, "avoided_for");
+	long long avoided = json_integer_value(json_object_get(s, "avoided"));
+	long long reloads = json_integer_value(json_object_get(s, "reloads"));
+	AUTO_BUF examples = { 0 };
+	size_t i;
+	json_t *one;
+
+	if (!avoided)
+		return;
+	json_array_foreach(list, i, one)
+	{
+		buf_puts(&examples, i ? ", " : " (");
+		say_safe(&examples, json_string_value(one));
+	}
+	printf("  %-12s reloaded %lld times, and %lld times not, for nothing that it reads had changed%s%s\n", "", reloads,
+	       avoided, buf_str(&examples), examples.len ? ")" : "");
+}
+
 static void print_services(const json_t *m)
 {
 	const json_t *list = json_object_get(m, "services");
@@ -215,6 +236,7 @@ static void print_services(const json_t *m)
 		printf("  %-12s ", text(s, "name"));
 		print_state(text(s, "state"), 9);
 		printf(" %s\n", buf_str(&safe));
+		print_avoided(s);
 	}
 	if (!may_ask_all(m) && json_is_true(json_object_get(m, "supervisor")))
 		printf("  %-12s only the mount's owner and root may ask how they are\n", "services");

@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/question.h"
 #include "cli/say.h"
 #include <ctype.h>
 #include <errno.h>
@@ -14,32 +15,9 @@ static bool is_number(const char *word)
 	return *word && word[strspn(word, "0123456789")] == '\0' && strlen(word) < 7;
 }
 
-static bool is_service(struct ask *a, const char *word)
-{
-	json_t *answer;
-	json_t *services, *s;
-	bool found = false;
-	size_t i;
-
-	if (ask_call_supervisor(a, ask_request(a, "hrfs-services", NULL), ASK_TIMEOUT_MS, &answer) != CLI_OK)
-		return false;
-	services = json_object_get(answer, "services");
-	json_array_foreach(services, i, s)
-	{
-		const char *name = json_string_value(json_object_get(s, "name"));
-
-		found = found || (name && strcmp(name, word) == 0);
-	}
-	json_decref(answer);
-	return found;
-}
-
 /* Number, service or path: what the word is decides what is asked. */
 static int question(struct ask *a, const char *word, json_t **out)
 {
-	AUTO_BUF path = { 0 };
-	int r;
-
 	*out = json_object();
 	if (!word)
 		return CLI_OK;
@@ -47,18 +25,8 @@ static int question(struct ask *a, const char *word, json_t **out)
 		json_object_set_new(*out, "number", json_integer(atoi(word)));
 		return CLI_OK;
 	}
-	if (is_service(a, word)) {
-		json_object_set_new(*out, "service", json_bytes(word));
-		return CLI_OK;
-	}
-	r = ask_path(a, word, &path);
-	if (r == 0)
-		r = json_set_bytes(*out, "path", path.data);
-	if (r == 0)
-		return CLI_OK;
 	json_decref(*out);
-	say_error("why: '%s' is no service here, and no path in %s", word, a->mount.mountpoint);
-	return CLI_FAILED;
+	return question_about(a, "why", word, out);
 }
 
 static int run_why(int argc, char **argv)

@@ -109,6 +109,8 @@ static void print_change(const json_t *batch, const json_t *change)
 		printf(" ignored by git");
 	if (json_is_true(json_object_get(change, "open")))
 		printf(" still open");
+	if (json_is_true(json_object_get(change, "unread")))
+		printf(" %sno job has read it%s", say_style(SAY_DIM), say_style(SAY_PLAIN));
 	putchar('\n');
 }
 

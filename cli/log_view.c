@@ -1,5 +1,6 @@
 #include "cli/log_view.h"
 #include "cli/log_lines.h"
+#include "cli/log_unread.h"
 #include "cli/say.h"
 #include <errno.h>
 #include <poll.h>
@@ -61,6 +62,8 @@ int log_history(struct ask *a, const struct log_request *q)
 		r = ask_call(a, output_request(a, q, false), ASK_TIMEOUT_MS, &lines);
 	else if (ask_call_supervisor(a, output_request(a, q, false), ASK_TIMEOUT_MS, &lines) != CLI_OK)
 		lines = NULL; /* changes are worth seeing without services too */
+	if (r == CLI_OK && batches)
+		log_mark_unread(a, json_object_get(batches, "batches"));
 	if (r == CLI_OK)
 		print_merged(json_object_get(batches, "batches"), json_object_get(lines, "lines"), q->as_json);
 	json_decref(batches);
@@ -173,10 +176,25 @@ static void print_names(const json_t *files)
 		say_note("changed as well: %s", buf_str(&safe));
 }
 
+/* what became of it is asked by a connection of its own: on the others answers are on their way */
+static void show_batch(struct follow *f, json_t *batch)
+{
+	struct ask about = { .mount = f->a->mount };
+	json_t *batches = json_pack("[O]", batch);
+	AUTO_BUF error = { 0 };
+
+	if (client_connect(about.mount.socket, &about.client, &error) == 0) {
+		log_mark_unread(&about, batches);
+		client_free(about.client);
+	}
+	log_print_batch(batch, f->q->as_json);
+	json_decref(batches);
+}
+
 /* False: that was the last of these answers. */
 static bool print_object(struct follow *f, const json_t *o)
 {
-	const json_t *batch = json_object_get(o, "hrfs-batch");
+	json_t *batch = json_object_get(o, "hrfs-batch");
 	size_t i;
 	json_t *line;
 
@@ -186,7 +204,7 @@ static bool print_object(struct follow *f, const json_t *o)
 			print_names(json_object_get(o, "files"));
 	}
 	if (batch && json_integer_value(json_object_get(batch, "to")) > f->shown)
-		log_print_batch(batch, f->q->as_json);
+		show_batch(f, batch);
 	json_array_foreach(json_object_get(o, "lines"), i, line)
 	{
 		log_print_line(line, f->q->as_json);

@@ -35,7 +35,7 @@ const struct config_key config_service_keys[] = {
 	{ "after", CONFIG_TYPE_NAMES, AT(after), false, 0, 0, 0, "[database]",
 	  "Services that must be ready (or finished well) before this one is built and started." },
 	{ "watch", CONFIG_TYPE_PATTERNS, AT(watch), true, 0, 0, 0, "[cmd/, '*.go']",
-	  "Only changes of these paths count, patterns as in .gitignore. A path without wildcards counts even where git ignores it." },
+	  "Only changes of these paths count, whatever the service reads; patterns as in .gitignore. A path without wildcards counts even where git ignores it." },
 	{ "ignore", CONFIG_TYPE_PATTERNS, AT(ignore), true, 0, 0, 0, "['*.md', docs/]",
 	  "Changes of these paths do not count, patterns as in .gitignore." },
 };

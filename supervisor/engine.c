@@ -57,6 +57,7 @@ static void do_drop_new(struct service *s)
 {
 	run_leave(s, s->newcomer);
 	s->newcomer = NULL;
+	reads_known(s, PLAN_RUN, NULL, false);
 }
 
 static void do_drop_new_and_wait(struct service *s)
@@ -83,6 +84,7 @@ static void do_note_up(struct service *s)
 static void do_note_kept(struct service *s)
 {
 	plan_good(&s->plan);
+	plan_stage_taken_in(&s->plan, PLAN_RUN);
 	if (s->current)
 		s->current->code_ms = s->try_wall_ms;
 }
@@ -306,7 +308,7 @@ static bool is_blocked(const struct service *s)
 
 bool service_is_settled(const struct service *s)
 {
-	if (run_is_draining(s))
+	if (run_is_draining(s) || plan_has_later(&s->plan))
 		return false;
 	if (s->state == SERVICE_WAITING || s->state == SERVICE_REWAITING)
 		return is_blocked(s);

@@ -36,6 +36,7 @@ struct engine_options {
 	bool ptys;		 /* jobs get pseudo-terminals, else pipes */
 	bool notes_to_rings;	 /* hrfs's own lines too: there is no terminal */
 	bool markers;		 /* a line at the begin of each build */
+	bool witness;		 /* what jobs read decides what concerns them */
 	/* something has changed that somebody may wait for; from the loop or inside a call */
 	void (*moved)(void *arg);
 	void *arg;

@@ -46,7 +46,13 @@ bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 			b->dirty = true;
 		}
 	}
+	reads_take_written(s, batch);
 	return during;
+}
+
+void build_dirty(struct service *s)
+{
+	s->build.dirty = true;
 }
 
 static void set_back(const char *mountpoint, const char *name, int64_t wall_ms)
@@ -88,6 +94,8 @@ static enum service_event built_event(struct service *s)
 
 	if (!s->config->run.argv.count)
 		return EVENT_BUILT_KEEP;
+	if (up && !s->forced && s->build.unchanged)
+		return EVENT_BUILT_KEEP;
 	if (up && !s->forced) {
 		if (kind == CONFIG_RELOAD_NONE || (kind == CONFIG_RELOAD_DEFAULT && self_reloads(s)))
 			return EVENT_BUILT_KEEP;
@@ -119,6 +127,51 @@ static void good(struct service *s)
 		r->decision = "none";
 	s->forced = s->full = false;
 	engine_post(s, event);
+}
+
+/* all that the build wrote is known: has anything that runs changed? */
+static void decide(struct service *s)
+{
+	struct build *b = &s->build;
+
+	b->deciding = false;
+	if (s->state != SERVICE_BUILDING && s->state != SERVICE_REBUILDING)
+		return;
+	b->unchanged = reads_run_is_good(s);
+	if (b->again || (plan_is_stale(&s->plan) && !s->held_back))
+		engine_post(s, EVENT_BUILD_AGAIN);
+	else
+		good(s);
+}
+
+static void on_written(const json_t *answer, void *arg)
+{
+	struct service *s = arg;
+	bool known = json_is_true(json_object_get(answer, "settled"));
+
+	engine_hold(s->engine);
+	engine_job_gone(s);
+	if (known) {
+		outputs_compare(s, decide);
+	} else {
+		s->run_is_newest = false; /* what it has written is not known: started anew */
+		decide(s);
+	}
+	engine_release(s->engine);
+}
+
+/* The build is good. Whether anything is to be started anew shows in what it has written, where it is known what is read. */
+static void look_at_written(struct service *s)
+{
+	struct build *b = &s->build;
+
+	b->unchanged = false;
+	if (!reads_run_might_be_good(s) || link_settle(s->engine->o.link, NULL, SETTLE_MAX_MS, on_written, s) < 0) {
+		good(s);
+		return;
+	}
+	b->deciding = true;
+	s->jobs++; /* the service must outlive the answer */
 }
 
 static void bad(struct service *s)
@@ -167,10 +220,12 @@ static void on_ended(struct job *j, void *arg)
 	say_stage(s, STAGE_BUILD, took);
 	if (!b->cancelled)
 		pace_built(&s->pace, took);
+	b->good = is_good(b) && !b->cancelled;
+	reads_known(s, PLAN_BUILD, j, b->good);
 	if (b->cancelled || b->again || (plan_is_stale(&s->plan) && !s->held_back))
 		engine_post(s, EVENT_BUILD_AGAIN);
 	else if (is_good(b))
-		good(s);
+		look_at_written(s);
 	else
 		bad(s);
 }
@@ -224,6 +279,7 @@ static int start(struct service *s, struct buf *error)
 	o.output = output_stream(s->engine->o.output, s->name, OUTPUT_BUILD);
 	if (!o.output)
 		return -ENOMEM;
+	o.witness = b->cleaning ? NULL : reads_witness(s);
 	return job_start(s, "build", &o, &events, s, &b->job, error);
 }
 
@@ -234,6 +290,8 @@ static void begin_now(struct service *s)
 
 	b->cancelled = b->again = false;
 	b->status = (struct process_status){ 0 };
+	if (!b->cleaning)
+		reads_begin(s, PLAN_BUILD);
 	b->start_ms = engine_now_ms();
 	b->output_mark = output_mark(s->engine->o.output);
 	free(b->could_not);
@@ -246,6 +304,8 @@ static void begin_now(struct service *s)
 		return;
 	}
 	b->could_not = strdup(error.len ? error.data : "no memory");
+	b->good = false;
+	reads_known(s, PLAN_BUILD, NULL, false);
 	bad(s);
 }
 
@@ -253,14 +313,21 @@ static void attempt(struct service *s)
 {
 	struct build *b = &s->build;
 	bool clean = s->full && s->config->clean.argv.count;
+	bool build = s->config->build.argv.count && !reads_build_is_good(s);
 
+	b->unchanged = false;
+	if (s->full) {
+		plan_stage_forget(&s->plan, PLAN_BUILD);
+		plan_stage_forget(&s->plan, PLAN_RUN);
+	}
 	if (b->dirty)
 		set_times_back(s);
 	build_forget(s);
 	plan_begin(&s->plan);
 	s->try_wall_ms = engine_wall_ms();
-	check_begin(s);
-	if (!s->config->build.argv.count && !clean) {
+	check_if_stale(s);
+	if (!build && !clean) {
+		b->unchanged = reads_run_is_good(s);
 		good(s);
 		return;
 	}
@@ -288,8 +355,12 @@ void build_begin(struct service *s)
 
 	if (b->settling)
 		return;
+	if (b->remembering) { /* milliseconds after the last start */
+		b->waits_for_it = true;
+		return;
+	}
 	/* its times can be set back only when all that it wrote is known */
-	if (b->dirty && s->config->build.argv.count &&
+	if (b->dirty && s->config->build.argv.count && !reads_build_is_good(s) &&
 	    link_settle(s->engine->o.link, NULL, SETTLE_MAX_MS, on_settled, s) == 0) {
 		b->settling = true;
 		s->jobs++; /* the service must outlive the answer */
@@ -303,7 +374,7 @@ void build_later(struct service *s)
 	struct build *b = &s->build;
 
 	if (b->settling || !b->job || b->cancelled)
-		return; /* it will see what is there when it begins */
+		return; /* it will see what is there when it begins, or it is seen when it is decided what becomes of it */
 	b->dirty = true;
 	if (!pace_may_cancel(&s->pace, engine_now_ms() - b->start_ms))
 		return;

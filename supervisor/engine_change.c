@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define AVOIDED_MAX 3 /* examples */
+
 static void note_causes(struct service *s, const struct batch *b, int64_t settle_ms)
 {
 	struct reload *r = say_record(s);
@@ -26,20 +28,57 @@ static void react(struct service *s)
 	}
 }
 
+/* what only the check has read starts the check alone */
+static void look_at_check(struct service *s, const struct batch *b)
+{
+	const struct plan_reads *r = &s->plan.reads[PLAN_CHECK];
+	bool any = false;
+
+	for (size_t i = 0; r->known && i < b->count && !any; i++)
+		any = plan_judge_stage(&s->plan, PLAN_CHECK, &b->changes[i], NULL) == PLAN_COUNTS;
+	if (any && s->config->check.argv.count && !s->engine->paused && service_state_is_settled(s->state) &&
+	    s->state != SERVICE_STOPPED)
+		check_begin(s);
+}
+
+/* without reads it would have been reloaded for this */
+static void note_avoided(struct service *s, const struct batch *b)
+{
+	s->avoided++;
+	for (size_t i = 0; i < b->count; i++) {
+		const char *path = b->changes[i].path;
+
+		if (plan_judge(&s->plan, &b->changes[i]) != PLAN_NOT_READ || strv_has(&s->avoided_for, path))
+			continue;
+		if (s->avoided_for.count >= AVOIDED_MAX)
+			strv_done(&s->avoided_for); /* it is an example, nothing more */
+		strv_add(&s->avoided_for, path);
+	}
+}
+
 static void take(struct service *s, const struct batch *b, int64_t settle_ms)
 {
 	bool during = build_take(s, b, settle_ms);
-	bool any = false;
+	bool any = false, unread = false;
+
+	for (int i = 0; i < PLAN_STAGES; i++)
+		while (readset_adopt(&s->plan.reads[i].set, b->changes, b->count))
+			;
 
 	for (size_t i = 0; i < b->count; i++) {
 		bool moved;
 		enum plan_reason reason = plan_take(&s->plan, &b->changes[i], &moved);
 
 		any = any || reason == PLAN_COUNTS;
+		unread = unread || reason == PLAN_NOT_READ;
 		timeline_judged(s->engine->o.timeline, s->name, &b->changes[i], reason);
 	}
-	if (echo_take(s, b, during) || !any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED)
+	if (unread && !any)
+		note_avoided(s, b);
+	if (echo_take(s, b, during) || !any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED) {
+		look_at_check(s, b);
 		return;
+	}
 	note_causes(s, b, settle_ms);
 	if (!s->engine->paused)
 		react(s);
@@ -78,7 +117,7 @@ static void reload(struct service *s, bool full, const char *reason)
 {
 	s->forced = true;
 	s->full = s->full || full;
-	s->build.again = s->build.job != NULL;
+	s->build.again = s->build.job || s->build.deciding;
 	s->held_back = false;
 	pace_changed(&s->pace);
 	say_record_reason(s, reason);

@@ -2,6 +2,7 @@
 #include "core/json.h"
 #include "supervisor/engine_service.h"
 #include "supervisor/link.h"
+#include "supervisor/reads.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -13,12 +14,16 @@ struct job {
 	char *name;
 	pid_t pid;  /* of hrfs-job */
 	bool asked; /* the mount has not answered yet */
+	bool announced; /* it has answered once: a window that is lost by then is not opened again */
+	struct reads *reads; /* NULL: nobody wants to know */
 	const struct job_events *events;
 	void *arg;
+	bool over; /* it has ended, and that has been told */
 };
 
 static void job_free(struct job *j)
 {
+	reads_free(j->reads);
 	free(j->name);
 	free(j);
 }
@@ -51,35 +56,82 @@ static void answered_nothing(const json_t *answer, void *arg)
 {
 }
 
-static json_t *about(const struct job *j, const char *command)
+static json_t *about(const struct job *j, const char *command, bool window)
 {
-	return json_pack("[s,{s:s,s:i}]", command, "job", j->name, "pid", (int)j->pid);
+	return json_pack("[s,{s:s,s:i,s:b}]", command, "job", j->name, "pid", (int)j->pid, "window", (int)window);
+}
+
+static void end(struct job *j)
+{
+	struct service *s = j->service;
+
+	*j->place = j->next;
+	if (j->next)
+		j->next->place = j->place;
+	link_call(s->engine->o.link, about(j, "hrfs-job-remove", false), answered_nothing, NULL);
+	engine_hold(s->engine);
+	j->events->ended(j, j->arg);
+	engine_job_gone(s);
+	engine_release(s->engine);
+	j->over = true;
+	if (!j->asked)
+		job_free(j);
+}
+
+static void on_all_read(struct reads *r, void *arg)
+{
+	end(arg);
 }
 
 static void on_ended(struct process *p, void *arg)
 {
 	struct job *j = arg;
-	struct service *s = j->service;
 
 	j->process = NULL;
-	*j->place = j->next;
-	if (j->next)
-		j->next->place = j->place;
-	link_call(s->engine->o.link, about(j, "hrfs-job-remove"), answered_nothing, NULL);
-	engine_hold(s->engine);
-	j->events->ended(j, j->arg);
-	engine_job_gone(s);
-	engine_release(s->engine);
-	if (!j->asked)
-		job_free(j);
+	if (j->reads)
+		reads_close(j->reads, on_all_read, j);
+	else
+		end(j);
+}
+
+static void on_witness(struct process *p, int group, const char *why, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->reads) {
+		reads_take_group(j->reads, group, why);
+		if (j->announced)
+			reads_say_how(j->service->engine, j->reads);
+	} else if (group >= 0) {
+		close(group);
+	}
 }
 
 static const struct process_events events = {
+	.witness = on_witness,
 	.started = on_started,
 	.failed = on_failed,
 	.exited = on_exited,
 	.ended = on_ended,
 };
+
+static void on_read(const char *path, unsigned how, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->events->read && !j->over)
+		j->events->read(j, path, how, j->arg);
+}
+
+static void on_lost(void *arg)
+{
+	struct job *j = arg;
+
+	if (j->events->lost && !j->over)
+		j->events->lost(j, j->arg);
+}
+
+static const struct reads_events reads_events = { .read = on_read, .lost = on_lost };
 
 /* ---- beginning ---- */
 
@@ -89,9 +141,14 @@ static void on_announced(const json_t *answer, void *arg)
 	struct job *j = arg;
 
 	j->asked = false;
+	if (j->reads && !j->announced)
+		reads_take_window(j->reads, json_is_true(json_object_get(answer, "window")));
+	j->announced = true;
+	if (j->reads)
+		reads_say_how(j->service->engine, j->reads);
 	if (j->process)
 		process_go(j->process);
-	else
+	else if (j->over)
 		job_free(j);
 }
 
@@ -100,10 +157,12 @@ void job_announce(struct job *j)
 	if (j->asked)
 		return;
 	j->asked = true;
-	if (link_call(j->service->engine->o.link, about(j, "hrfs-job-add"), on_announced, j) == 0)
+	if (link_call(j->service->engine->o.link, about(j, "hrfs-job-add", j->reads && !j->announced), on_announced,
+		      j) == 0)
 		return;
 	j->asked = false;
-	process_go(j->process);
+	if (j->process)
+		process_go(j->process);
 }
 
 int job_start(struct service *s, const char *stage, struct process_options *options,
@@ -140,8 +199,31 @@ int job_start(struct service *s, const char *stage, struct process_options *opti
 	e->jobs = j;
 	s->jobs++;
 	*out = j;
+	if (options->witness)
+		j->reads = reads_new(e->o.loop, e->o.link, e->o.mountpoint, j->pid, &reads_events, j);
 	job_announce(j);
 	return 0;
+}
+
+/* ---- what it reads ---- */
+
+struct reads *job_reads(struct job *j)
+{
+	return j->reads;
+}
+
+static void on_closed(struct reads *r, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->events->known)
+		j->events->known(j, j->arg);
+}
+
+void job_close_window(struct job *j)
+{
+	if (j->reads)
+		reads_close(j->reads, on_closed, j);
 }
 
 /* ---- the rest ---- */

@@ -65,6 +65,8 @@ void service_free(struct service *s)
 		uv_close((uv_handle_t *)s->drain_timer, on_closed);
 	plan_done(&s->plan);
 	echo_done(s);
+	outputs_done(s);
+	strv_done(&s->avoided_for);
 	build_forget(s);
 	free(s->build.could_not);
 	side_done(&s->check);

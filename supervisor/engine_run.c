@@ -69,6 +69,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 			say_trouble(s, "not ready within %.3g s: %s", (double)g->config->ready_timeout_ms / 1000, text);
 			engine_post(s, EVENT_TIMEOUT);
 		}
+		job_close_window(g->job); /* what it reads from now on is told as it comes */
 		/* it may still become ready */
 		if (g->place == PLACE_CURRENT && g->config->ready.kind != CONFIG_READY_NOTIFY &&
 		    watch_ready(g, &error) == 0)
@@ -83,8 +84,38 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	expect_up(&s->expect, g->only_alive, g->up_ms - g->start_ms, g->config->ready_timeout_ms);
 	if (!was_started_last(g))
 		return;
+	job_close_window(g->job);
 	say_stage(s, STAGE_START, g->up_ms - g->start_ms);
 	engine_post(s, EVENT_UP);
+}
+
+/* ---- what it reads ---- */
+
+static void on_known(struct job *j, void *arg)
+{
+	struct generation *g = arg;
+
+	if (!was_started_last(g))
+		return;
+	reads_known(g->service, PLAN_RUN, j, g->up_ms != 0);
+	if (g->up_ms)
+		outputs_remember(g->service);
+}
+
+static void on_read(struct job *j, const char *path, unsigned how, void *arg)
+{
+	struct generation *g = arg;
+
+	if (was_started_last(g))
+		reads_one_more(g->service, path, how);
+}
+
+static void on_lost(struct job *j, void *arg)
+{
+	struct generation *g = arg;
+
+	if (was_started_last(g))
+		reads_lost(g->service);
 }
 
 static void on_reloading(struct ready *r, bool over, void *arg)
@@ -174,7 +205,11 @@ static void on_ended(struct job *j, void *arg)
 	struct generation *g = arg;
 	struct service *s = g->service;
 	enum service_event event = has_crashed(g) ? EVENT_CRASHED : EVENT_ENDED;
+	bool good = !g->could_not && !g->status.signalled && !g->status.code;
 
+	/* of a server it is known already, unless it has ended before it was ready, or is a command that ends */
+	if (was_started_last(g) && s->plan.reads[PLAN_RUN].open)
+		reads_known(s, PLAN_RUN, j, good && !g->asked);
 	g->job = NULL;
 	if (g->place == PLACE_LEAVING) {
 		run_left(s, g);
@@ -202,6 +237,9 @@ static const struct job_events events = {
 	.failed = on_failed,
 	.exited = on_exited,
 	.ended = on_ended,
+	.known = on_known,
+	.read = on_read,
+	.lost = on_lost,
 };
 
 /* ---- starting ---- */
@@ -285,6 +323,7 @@ static int start(struct generation *g, struct buf *error)
 	o.sockets = g->held ? g->held->sockets : NULL;
 	o.mode = mode_of(g);
 	o.output = output_stream(s->engine->o.output, s->name, OUTPUT_RUN);
+	o.witness = reads_witness(s);
 	g->in_terminal = o.mode == PROCESS_TERMINAL;
 	g->start_ms = engine_now_ms();
 	return job_start(s, "run", &o, &events, g, &g->job, error);
@@ -315,6 +354,8 @@ void run_spawn(struct service *s, enum place place)
 
 	if (r == 0)
 		g = generation_new(s, place);
+	s->run_is_newest = false;
+	reads_begin(s, PLAN_RUN);
 	if (g && start(g, &error) == 0) {
 		*(place == PLACE_NEWCOMER ? &s->newcomer : &s->current) = g;
 		return;
@@ -325,6 +366,7 @@ void run_spawn(struct service *s, enum place place)
 		s->code = 126;
 	if (g)
 		generation_free(g);
+	reads_known(s, PLAN_RUN, NULL, false);
 	engine_post(s, place == PLACE_NEWCOMER ? EVENT_NEW_ENDED : EVENT_CRASHED);
 }
 

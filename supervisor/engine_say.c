@@ -210,6 +210,8 @@ void say_run_ended(struct service *s, struct generation *g)
 
 static void say_ready(struct service *s)
 {
+	s->run_is_newest = true;
+	s->reloads += s->current && s->current->number > 1;
 	say_no_trouble(s);
 	s->code = -1;
 	say_end(s, true, "ready", "%s", s->current && s->current->ready_by ? s->current->ready_by : "");
@@ -234,6 +236,9 @@ static void say_kept(struct service *s)
 	if (!s->current) {
 		s->code = 0;
 		say_end(s, true, "finished", "%s", "built");
+	} else if (s->build.unchanged) {
+		s->avoided++;
+		say_end(s, true, "kept", "%s", "nothing that it has read has changed");
 	} else {
 		/* without a build nothing was done: that need not be said at each save */
 		say_end(s, true, built ? "kept" : NULL, "%s", "it takes in changes itself");

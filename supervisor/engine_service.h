@@ -9,6 +9,7 @@
 #include "supervisor/pace.h"
 #include "supervisor/plan.h"
 #include "supervisor/process.h"
+#include "supervisor/reads.h"
 #include "supervisor/ready.h"
 #include "supervisor/service.h"
 #include "supervisor/settings.h"
@@ -66,12 +67,17 @@ struct build {
 	bool again;    /* asked for once more while it ran */
 	bool dirty;    /* its inputs changed while the last one ran: what it wrote must look older */
 	bool settling; /* waits to know all that the last one wrote */
+	bool remembering;  /* what the last one has made is being looked at: not to be overwritten yet */
+	bool waits_for_it; /* … and the next one waits for that */
 	uint64_t output_mark;
 	int64_t start_ms;		    /* monotonic */
 	int64_t begin_wall_ms, end_wall_ms; /* end: 0 while it runs */
 	struct process_status status;
 	char *could_not;
 	struct map outputs; /* what it wrote: path -> itself (any pointer) */
+	bool good;	    /* the last one that ended was */
+	bool deciding;	    /* … and it is looked at what it has changed */
+	bool unchanged;	    /* that is nothing which runs */
 };
 
 struct side { /* a command beside: a check, or reload: exec */
@@ -97,6 +103,12 @@ struct service {
 	struct map echoes; /* engine_echo.c: path -> in how many builds it changed */
 	bool held_back;	   /* something changed, and is not built for */
 	struct build build;
+	struct map prints; /* engine_outputs.c: path -> struct print *, owned */
+	bool run_is_newest; /* current is ready, and nothing newer has been tried since */
+	enum reads_how witness; /* by which way it is known what its jobs read */
+	unsigned reloads;	/* made since the first start */
+	unsigned avoided;	/* changes that nobody has read, builds after which nothing was restarted */
+	struct strv avoided_for; /* the last paths of those, a few */
 	struct side check, exec;
 	struct generation *current, *newcomer, *leaving;
 	struct held *held;	    /* for what is started next; NULL: not opened */
@@ -134,6 +146,7 @@ struct engine {
 	size_t queued, queue_size;
 	unsigned holds; /* events wait until all are released */
 	bool carrying_out, paused, stopping;
+	bool witness_said; /* by which way it is known what jobs read */
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
 	uint64_t works;	  /* commands that have ended: what they wrote may concern others */
@@ -167,13 +180,24 @@ struct job_events {
 	void (*started)(struct job *j, void *arg); /* may be NULL */
 	void (*failed)(struct job *j, const char *text, void *arg);
 	void (*exited)(struct job *j, struct process_status status, void *arg);
-	void (*ended)(struct job *j, void *arg); /* j is gone afterwards */
+	/* j is gone afterwards; all that it has read is known by then */
+	void (*ended)(struct job *j, void *arg);
+	/* after job_close_window(): what it has read so far is known; may be NULL, as the next two */
+	void (*known)(struct job *j, void *arg);
+	/* after that: one thing more */
+	void (*read)(struct job *j, const char *path, unsigned how, void *arg);
+	/* after that: something that it reads may not be told any more */
+	void (*lost)(struct job *j, void *arg);
 };
 
 /* stage: "build", "run"… events and arg of options are its own. 0; -errno with error */
 int job_start(struct service *s, const char *stage, struct process_options *options, const struct job_events *events,
 	      void *arg, struct job **out, struct buf *error);
 struct process *job_process(struct job *j);
+/* NULL: options had no witness, or no memory */
+struct reads *job_reads(struct job *j);
+/* it has begun, by what it said or did: what it reads from now on is told as it comes */
+void job_close_window(struct job *j);
 void job_stop(struct job *j, int sig, int64_t grace_ms);
 void job_kill(struct job *j);
 /* tells the mount about it, again */
@@ -195,6 +219,40 @@ void build_stop(struct service *s);
 /* a batch came; true: while a build ran */
 bool build_take(struct service *s, const struct batch *b, int64_t settle_ms);
 void build_forget(struct service *s);
+
+/* a change that counts after all came while it ran */
+void build_dirty(struct service *s);
+
+/* ---- engine_reads.c: what its jobs have read ---- */
+
+/* the mountpoint for process_options.witness, or NULL */
+const char *reads_witness(const struct service *s);
+/* this stage begins */
+void reads_begin(struct service *s, enum plan_stage stage);
+/* what a run of it has read up to now; j may be NULL. good: it came to a good end, or is ready */
+void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool good);
+/* one thing more, of what runs */
+void reads_one_more(struct service *s, const char *path, unsigned how);
+/* not everything is told any more */
+void reads_lost(struct service *s);
+/* what its jobs have written, of a batch */
+void reads_take_written(struct service *s, const struct batch *b);
+/* is the build up to date, so that what runs can be started anew without it? */
+bool reads_build_is_good(const struct service *s);
+/* does what is current run exactly what a new one would? */
+bool reads_run_is_good(const struct service *s);
+/* might it, but for what the build has written? */
+bool reads_run_might_be_good(const struct service *s);
+/* says once, when it is known, by which way it is known what jobs read, and what would better it */
+void reads_say_how(struct engine *e, const struct reads *r);
+
+/* ---- engine_outputs.c: is what a build has made what it was? ---- */
+
+/* what runs has been read by now: what it looks like, to be compared after the next build */
+void outputs_remember(struct service *s);
+/* drops from what has changed for what runs the build's outputs that are as remembered; then done(), or at once */
+void outputs_compare(struct service *s, void (*done)(struct service *s));
+void outputs_done(struct service *s);
 
 /* ---- engine_echo.c ---- */
 
@@ -218,6 +276,8 @@ bool run_is_draining(const struct service *s);		 /* a leaving one may still acce
 /* ---- engine_side.c ---- */
 
 void check_begin(struct service *s);
+/* unless all that it has read is as it was */
+void check_if_stale(struct service *s);
 void exec_begin(struct service *s);
 /* the current one has taken in new code, as it was asked to by a signal */
 void signal_reloaded(struct service *s);

@@ -49,6 +49,7 @@ static int start(struct service *s, struct side *side, const struct config_comma
 	side->output_mark = output_mark(s->engine->o.output);
 	free(side->could_not);
 	side->could_not = NULL;
+	o.witness = output == OUTPUT_CHECK ? reads_witness(s) : NULL;
 	return job_start(s, stage, &o, events, s, &side->job, error);
 }
 
@@ -84,6 +85,7 @@ static void check_ended(struct job *j, void *arg)
 	side->job = NULL;
 	if (s->state == SERVICE_STOPPING)
 		return;
+	reads_known(s, PLAN_CHECK, j, !side->again);
 	if (side->again) {
 		check_begin(s);
 		return;
@@ -120,6 +122,14 @@ static const struct job_events check_events = {
 	.ended = check_ended,
 };
 
+void check_if_stale(struct service *s)
+{
+	const struct plan_reads *r = &s->plan.reads[PLAN_CHECK];
+
+	if (!r->known || r->open || s->forced || s->config->watch.count || plan_stage_is_stale(&s->plan, PLAN_CHECK))
+		check_begin(s);
+}
+
 void check_begin(struct service *s)
 {
 	struct side *side = &s->check;
@@ -132,6 +142,7 @@ void check_begin(struct service *s)
 		job_stop(side->job, SIGTERM, s->config->grace_ms);
 		return;
 	}
+	reads_begin(s, PLAN_CHECK);
 	if (start(s, side, &s->config->check, "check", OUTPUT_CHECK, &check_events, &error) < 0)
 		say_note(s, "the check cannot be started: %s", buf_str(&error));
 }

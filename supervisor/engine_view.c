@@ -153,6 +153,46 @@ static json_t *listen_of(const struct service *s)
 	return list;
 }
 
+const struct plan_reads *view_reads(const struct service *s, enum plan_stage stage)
+{
+	const struct config_service *c = s->config;
+	bool there = stage == PLAN_BUILD ? c->build.argv.count
+		     : stage == PLAN_RUN ? c->run.argv.count
+					 : c->check.argv.count;
+
+	return there ? &s->plan.reads[stage] : NULL;
+}
+
+void view_readers(const struct service *s, const char *path, struct buf *out)
+{
+	for (int i = 0; i < PLAN_STAGES; i++) {
+		unsigned how = readset_how(&s->plan.reads[i].set, path);
+
+		if (how)
+			buf_printf(out, "%s%s by %s/%s", out->len ? ", " : "", read_how_text(how), s->name,
+				   plan_stage_name((enum plan_stage)i));
+	}
+}
+
+static json_t *list_of(const struct strv *v)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < v->count; i++)
+		json_array_append_new(list, json_bytes(v->items[i]));
+	return list;
+}
+
+static const char *witness_word(const struct service *s)
+{
+	static const char *const words[] = { [READS_UNKNOWN] = "unknown",
+					     [READS_MARK] = "mark",
+					     [READS_NAMES] = "names",
+					     [READS_NOTHING] = "nothing" };
+
+	return words[s->witness];
+}
+
 json_t *view_service(const struct service *s)
 {
 	const struct generation *g = s->current;
@@ -160,11 +200,12 @@ json_t *view_service(const struct service *s)
 	AUTO_BUF summary = { 0 };
 
 	view_summary(s, &summary);
-	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:I,s:o,s:o,s:o,s:o}", "name", s->name, "state",
+	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:I,s:o,s:o,s:o,s:o,s:s,s:i,s:i,s:o}", "name", s->name, "state",
 			 service_state_word(s->state), "ok", (int)view_is_ok(s), "generation", g ? (int)g->number : 0,
 			 "pid", (int)pid, "serving_since_ms", (json_int_t)(g && g->up_ms ? g->up_wall_ms : 0),
 			 "summary", json_bytes(buf_str(&summary)), "error", error_of(s), "listen", listen_of(s),
-			 "ready_by", text_of(g && g->up_ms ? g->ready_by : NULL));
+			 "ready_by", text_of(g && g->up_ms ? g->ready_by : NULL), "witness", witness_word(s), "reloads",
+			 (int)s->reloads, "avoided", (int)s->avoided, "avoided_for", list_of(&s->avoided_for));
 }
 
 json_t *view_state(const struct state *s)

@@ -13,6 +13,10 @@ bool view_is_ok(const struct service *s);
 /* "serving the code of 14:02; build failed: main.c:3: …" */
 void view_summary(const struct service *s, struct buf *out);
 /* SERVICE and RELOAD of docs/architecture.md; NULL: no memory */
+/* what this job of the service has read; NULL: it has no such job */
+const struct plan_reads *view_reads(const struct service *s, enum plan_stage stage);
+/* "read by api/build, looked at by api/run": appended; nothing when nobody has */
+void view_readers(const struct service *s, const char *path, struct buf *out);
 json_t *view_service(const struct service *s);
 json_t *view_reload(const struct reload *r);
 json_t *view_state(const struct state *s);

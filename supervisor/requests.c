@@ -164,6 +164,8 @@ static void take(struct requests *r, int64_t id, const json_t *command)
 		reload_take(r, id, arguments);
 	else if (strcmp(name, "hrfs-why") == 0)
 		why_take(r, id, arguments);
+	else if (strcmp(name, "hrfs-deps") == 0)
+		deps_take(r, id, arguments);
 	else if (strcmp(name, "hrfs-services") == 0)
 		reply(r, id, services_answer(r));
 	else if (strcmp(name, "hrfs-output") == 0)

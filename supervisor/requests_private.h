@@ -40,6 +40,7 @@ void reply_error(struct requests *r, int64_t id, const char *text);
 void wait_take(struct requests *r, int64_t id, const json_t *arguments);
 /* answers those that need not wait any more */
 void wait_look(struct requests *r);
+void deps_take(struct requests *r, int64_t id, const json_t *arguments);
 void why_take(struct requests *r, int64_t id, const json_t *arguments);
 void output_take(struct requests *r, int64_t id, const json_t *arguments);
 json_t *services_answer(struct requests *r);

@@ -30,7 +30,32 @@ static const char *verb_of(const struct reload_cause *c)
 	return c->writer.appended ? "appended to" : "changed";
 }
 
-static void put_causes(struct buf *out, const struct reload *r)
+static void put_hash(struct buf *out, const struct state *s)
+{
+	char text[STATE_TEXT_SIZE];
+
+	/* enough of it to tell two apart */
+	buf_printf(out, "%.13s", state_text(s, text));
+}
+
+/* what it was and is, and which job has read it */
+static void put_states(struct buf *out, const struct reload *r, const struct engine *e, const struct reload_cause *c)
+{
+	const struct service *s = engine_find(e, r->service);
+	AUTO_BUF readers = { 0 };
+
+	buf_puts(out, "    ");
+	put_hash(out, &c->before);
+	buf_puts(out, " \xe2\x86\x92 ");
+	put_hash(out, &c->after);
+	if (s)
+		view_readers(s, c->path, &readers);
+	if (readers.len)
+		buf_printf(out, "; %s", readers.data);
+	buf_putc(out, '\n');
+}
+
+static void put_causes(struct buf *out, const struct reload *r, const struct engine *e)
 {
 	for (size_t i = 0; i < r->cause_count && i < RELOAD_CAUSES; i++) {
 		const struct reload_cause *c = &r->causes[i];
@@ -47,6 +72,7 @@ static void put_causes(struct buf *out, const struct reload *r)
 		if (c->writer.job[0])
 			buf_printf(out, ", of job %s", c->writer.job);
 		buf_putc(out, '\n');
+		put_states(out, r, e, c);
 	}
 	if (r->cause_count > RELOAD_CAUSES)
 		buf_printf(out, "  and %zu more\n", r->cause_count - RELOAD_CAUSES);
@@ -70,7 +96,7 @@ static const char *decision_text(const struct reload *r)
 	return "nothing was started";
 }
 
-static void put_reload(struct buf *out, const struct reload *r)
+static void put_reload(struct buf *out, const struct reload *r, const struct engine *e)
 {
 	const char *between = "  ";
 
@@ -79,7 +105,7 @@ static void put_reload(struct buf *out, const struct reload *r)
 	buf_printf(out, ": %s\n", r->result ? decision_text(r) : "under way");
 	if (r->reason)
 		buf_printf(out, "  %s\n", r->reason);
-	put_causes(out, r);
+	put_causes(out, r, e);
 	for (int i = 0; i < RELOAD_STAGES; i++) {
 		if (r->ms[i] < 0)
 			continue;
@@ -138,7 +164,7 @@ static bool put_verdict(const struct path_verdict *v, void *arg)
 	r = reload_with(all->requests->o.timeline, v->service, v->path);
 	if (!r)
 		return true;
-	put_reload(all->out, r);
+	put_reload(all->out, r, all->requests->o.engine);
 	json_array_append_new(all->reloads, view_reload(r));
 	return true;
 }
@@ -170,7 +196,7 @@ static void why_reload(struct requests *r, const char *service, struct buf *out,
 	if (!one)
 		buf_puts(out, "there has been no reload yet\n");
 	else
-		put_reload(out, one);
+		put_reload(out, one, r->o.engine);
 	for (int i = 0; one && i < SHOWN_RELOADS; i++) {
 		json_array_append_new(reloads, view_reload(one));
 		one = timeline_newest(r->o.timeline, service, one->number);
@@ -183,7 +209,7 @@ static bool why_number(struct requests *r, int64_t number, struct buf *out, json
 
 	if (!one)
 		return false;
-	put_reload(out, one);
+	put_reload(out, one, r->o.engine);
 	json_array_append_new(reloads, view_reload(one));
 	return true;
 }

@@ -370,6 +370,7 @@ static int make_engine(struct supervisor *s, struct buf *error)
 		.ptys = o->detached || isatty(STDOUT_FILENO),
 		.notes_to_rings = o->detached,
 		.markers = o->markers,
+		.witness = !o->blind,
 		.moved = moved,
 		.arg = s,
 	};

@@ -7,7 +7,7 @@ import pytest
 
 from tests.lib.build import ROOT
 
-COMMANDS = """mount umount run init trace trust status log clock since wait why reload get-sockname upgrade version help
+COMMANDS = """mount umount run init trace trust status log clock since wait why deps reload get-sockname upgrade version help
 schema""".split()
 
 

@@ -28,7 +28,7 @@ def supervise(start, tree, mount):
 
     made = []
 
-    def make(config, *options, files=None, mount_env=None, mount_options="", **more):
+    def make(config, *options, files=None, mount_env=None, mount_options="", prepare=None, **more):
         write = {"server.py": SERVER, "text": "one", **(files or {})}
         if config is not None:
             write["hrfs.yaml"] = config
@@ -36,6 +36,8 @@ def supervise(start, tree, mount):
             file = tree.src / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
+        if prepare:
+            prepare(tree.src)
         made.append(Supervised(mount(env=mount_env, options=mount_options), start, *options, **more))
         return made[-1]
 

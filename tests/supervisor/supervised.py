@@ -54,7 +54,7 @@ class Supervised:
             more["pass_fds"] = [lifeline]
         if command:
             argv += ["--", *command]
-        self.m = m
+        self.m, self.start = m, start
         self.run = start(*argv, terminal=terminal, env=env, **more)
         # before that, hrfs-wait is the mount's own
         wait_until(lambda: m.status()["supervisor"] or self.run.process.poll() is not None)

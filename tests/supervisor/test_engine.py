@@ -230,10 +230,11 @@ def test_what_a_job_writes_never_triggers_it(supervise, free_port):
     assert s.service("web")["generation"] == 2
     assert "written last by one of its own jobs" in s.why("bin/out")
     assert "written last by one of its own jobs" in s.why("log")
-    # anyone else's edit of it counts
+    # anyone else's edit of it counts: it is built again
     (s.m.path / "bin/out").write_text("mine")
     s.ready()
-    assert s.service("web")["generation"] == 3
+    assert (s.m.path / "bin/out").read_text() != "mine"
+    assert s.reloads("web")[0]["cause"][0]["name"] == "bin/out"
 
 
 def test_a_server_that_logs_into_the_tree_triggers_nobody(supervise, free_port):
@@ -250,7 +251,7 @@ def test_a_server_that_logs_into_the_tree_triggers_nobody(supervise, free_port):
     assert s.service("other")["generation"] == 1
     why = s.why("log")
     assert "no reload of web: written last by one of its own jobs" in why
-    assert "no reload of other: a running server holds it open for writing" in why
+    assert "no reload of other: live state of a running server" in why
 
 
 def test_what_one_service_builds_reloads_the_other(supervise, free_port):
@@ -382,7 +383,7 @@ def test_a_server_that_ignores_term_and_forks_twice_is_gone(supervise, leftovers
     s.ready()
     child = int(wait_until(lambda: (s.m.path / "child").exists() and (s.m.path / "child").read_text()))
     first = s.service("bad")["pid"]
-    (s.m.path / "text").write_text("two")
+    (s.m.path / "bad.py").write_text(code + "# two\n")
     s.ready()
     wait_gone(child)
     wait_gone(first)
@@ -493,7 +494,7 @@ def test_a_server_that_reloads_itself_is_left_alone(supervise):
     s.run.wait_for("hrfs: dev: reloads itself .*reload: restart")
     pid = s.service("dev")["pid"]
     for text in ("two", "three"):
-        (s.m.path / "text").write_text(text)
+        (s.m.path / "dev.py").write_text(code + f"# {text}\n")
         s.ready()
     assert s.service("dev")["pid"] == pid
     assert s.run.output().count("reloads itself") == 1
@@ -502,7 +503,7 @@ def test_a_server_that_reloads_itself_is_left_alone(supervise):
     s.ready()
     assert s.service("dev")["pid"] != pid
     pid = s.service("dev")["pid"]
-    (s.m.path / "text").write_text("four")
+    (s.m.path / "dev.py").write_text(code + "# four\n")
     s.ready()
     assert s.service("dev")["pid"] != pid
 
@@ -618,7 +619,8 @@ def test_a_tool_beside_the_build_does_not_keep_it_building(supervise, free_port,
     ask, answer = tree.dir / "ask", tree.dir / "answer"
     os.mkfifo(ask)
     os.mkfifo(answer)
-    s = supervise(BUILD.format(port=free_port()), files={"build.sh": f"trap '' TERM; echo x > {ask}; read line < {answer}\n"})
+    files = {"build.sh": f"cat stamp; trap '' TERM; echo x > {ask}; read line < {answer}\n", "stamp": ""}
+    s = supervise(BUILD.format(port=free_port()), files=files)
     asked, answered = os.open(ask, os.O_RDWR), os.open(answer, os.O_RDWR)
     try:
         for i in range(4):

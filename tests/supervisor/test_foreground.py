@@ -68,7 +68,7 @@ def test_ctrl_c_is_typed_once(supervise):
 def test_several_services_have_prefixes_and_keys(supervise):
     config = (
         "services:\n"
-        "  one:\n    run: sh -c 'test -t 1 && echo tty; sleep 1000'\n    ready: log:tty\n"
+        "  one:\n    run: sh -c 'cat text; echo; test -t 1 && echo tty; sleep 1000'\n    ready: log:tty\n"
         "  two:\n    run: sh -c 'echo other; sleep 1000'\n    ready: log:other\n"
     )
     s = supervise(config, terminal=True)

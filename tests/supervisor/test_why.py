@@ -10,7 +10,8 @@ def why(s, **arguments):
 
 
 def test_the_last_reload_is_explained(supervise):
-    s = supervise(CONFIG, files={"build.sh": ""}).ready()
+    config = CONFIG.replace("sleep 1000", "sh -c 'cat text made; exec sleep 1000'")
+    s = supervise(config.replace("1ms", "500ms"), files={"build.sh": "cat text\n"}).ready()
     (s.m.path / "text").write_text("two")
     (s.m.path / "made").write_text("x")
     s.ready()
@@ -20,7 +21,7 @@ def test_the_last_reload_is_explained(supervise):
     assert re.search(r"  text: changed by \S+ \(pid \d+\)\n", text)
     assert re.search(r"  made: made by \S+ \(pid \d+\)\n", text)
     assert re.search(r"  settle \d+ ms, build \d+ ms, stop \d+ ms, start \d+ ms\n", text)
-    assert "  good: alive for 0.001 s" in text
+    assert "  good: alive for 0.5 s" in text
     newest, first = answer["reloads"][0], answer["reloads"][-1]
     assert newest["decision"] == "restart" and newest["ok"] and newest["generation"] >= 2
     assert [x["name"] for x in newest["stages"]] == ["settle", "build", "stop", "start"]
@@ -29,7 +30,7 @@ def test_the_last_reload_is_explained(supervise):
 
 
 def test_a_path_that_caused_none_is_explained(supervise):
-    s = supervise(CONFIG, files={"build.sh": "date > out\n"}).ready()
+    s = supervise(CONFIG, files={"build.sh": "date > out; cat text\n"}).ready()
     (s.m.path / "text").write_text("one")
     (s.m.path / ".x.swp").write_text("x")
     s.ready()
@@ -52,8 +53,11 @@ def test_a_failure_is_explained(supervise):
     assert newest["result"].startswith("build failed: x.c:1: error: no; serving the code of ")
 
 
+LISTS = CONFIG.replace("sleep 1000", "sh -c 'ls; exec sleep 1000'").replace("1ms", "500ms")
+
+
 def test_odd_names_move_no_cursor(supervise):
-    s = supervise(CONFIG, files={"build.sh": ""}).ready()
+    s = supervise(LISTS, files={"build.sh": "ls\n"}).ready()
     (s.m.path / "a\033[2J\nb").write_text("x")
     s.ready()
     assert "\033" not in why(s)["text"]
@@ -63,7 +67,7 @@ def test_odd_names_move_no_cursor(supervise):
 
 
 def test_names_that_are_no_text(supervise):
-    s = supervise(CONFIG, files={"build.sh": ""}).ready()
+    s = supervise(LISTS, files={"build.sh": "ls\n"}).ready()
     with open(bytes(s.m.path) + b"/\xff", "w") as f:
         f.write("x")
     s.ready()

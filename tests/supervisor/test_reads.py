@@ -1,0 +1,392 @@
+"""A job is stale when something that it has read is in another state, and only then."""
+
+import os
+import shutil
+import textwrap
+
+import pytest
+
+from tests.lib.wait import wait_until
+
+# builds in/a and whatever in/extra is into out/made, serves by out/made and conf; reads page at each SIGUSR1
+BUILD = """
+mkdir -p out
+test ! -e in/extra || extra=$(cat in/extra)
+cat in/a in/list/* 2>/dev/null | grep -v '^#' > out/new
+echo "$extra" >> out/new
+mv out/new out/made
+"""
+SERVER = textwrap.dedent(
+    """
+    import os, signal, time
+    print("serving", open("out/made").read().split(), open("conf").read(), flush=True)
+    def again(*_):
+        print("page", open("page").read(), flush=True)
+    signal.signal(signal.SIGUSR1, again)
+    print("up", flush=True)
+    while True:
+        time.sleep(1000)
+    """
+)
+CONFIG = """
+services:
+  web:
+    build: sh build.sh
+    run: python3 main.py
+    ready: log:^up
+"""
+FILES = {
+    "build.sh": BUILD,
+    "main.py": SERVER,
+    "in/a": "a\n",
+    "in/list/one": "1\n",
+    "conf": "c",
+    "page": "p",
+    "README": "r",
+    ".gitignore": "out\n",
+}
+MARKED = os.geteuid() == 0
+needs_mark = pytest.mark.skipif(not MARKED, reason="an ordinary user's hrfs-job has no capability in a build tree")
+
+
+@pytest.fixture
+def web(supervise):
+    """A change of this or that, and what came of it."""
+
+    class Web:
+        def __init__(self, config=CONFIG, files=FILES, **more):
+            self.s = supervise(config, files=files, **more).ready()
+            self.path = self.s.m.path
+
+        def write(self, name, text):
+            """What became of it: "nothing", or the newest reload's decision and whether there was a build."""
+            before = self.s.reloads("web")[0]["number"]
+            (self.path / name).parent.mkdir(exist_ok=True)
+            (self.path / name).write_text(text)
+            return self.outcome(before)
+
+        def outcome(self, before):
+            self.s.ready()
+            newest = self.s.reloads("web")[0]
+            if newest["number"] == before:
+                return "nothing"
+            return newest["decision"], "build" in [stage["name"] for stage in newest["stages"]]
+
+        def number(self):
+            return self.s.reloads("web")[0]["number"]
+
+    return Web
+
+
+@needs_mark
+def test_what_nobody_has_read_does_nothing(web):
+    w = web()
+    assert w.write("README", "other") == "nothing"
+    assert w.write("in/b", "not listed") == "nothing"
+    assert "none of its jobs has read it" in w.s.why("README")
+    assert w.s.service("web")["generation"] == 1
+
+
+@needs_mark
+def test_the_job_that_has_read_it_is_stale(web):
+    w = web()
+    assert w.write("in/a", "b\n") == ("restart", True)
+    assert w.write("conf", "d") == ("restart", False)
+    assert w.write("main.py", SERVER + "# two\n") == ("restart", False)
+    assert w.s.output("web").count("serving ['b', '1'] d") == 2
+
+
+@needs_mark
+def test_a_build_that_changes_nothing_restarts_nothing(web):
+    w = web()
+    assert w.write("in/a", "a\n# a comment\n") == ("build", True)
+    assert w.s.service("web")["generation"] == 1
+    assert w.write("in/a", "b\n# a comment\n") == ("restart", True)
+    assert w.write("in/a", "b\n") == ("build", True)
+
+
+def test_names_looked_for_in_vain(web):
+    w = web()
+    assert w.write("in/extra", "more\n") == ("restart", True)
+    assert "serving ['a', '1', 'more'] c" in w.s.output("web")
+
+
+def test_new_names_in_a_directory_that_was_listed(web):
+    w = web()
+    assert w.write("in/list/two", "2\n") == ("restart", True)
+    if MARKED:
+        assert w.write("in/list/.two.swp", "x") == "nothing"
+
+
+@needs_mark
+def test_what_is_ignored_and_read_counts(web):
+    w = web(files={**FILES, ".gitignore": "out\nconf\n"})
+    assert w.write("conf", "d") == ("restart", False)
+
+
+def test_outputs(web):
+    w = web()
+    before = w.number()
+    w.s.ready()
+    assert w.number() == before  # its own
+    (w.path / "out/made").unlink()
+    assert w.outcome(before) != "nothing"
+    assert (w.path / "out/made").read_text() == "a\n1\n\n"
+
+
+@needs_mark
+def test_what_a_server_reads_later(web):
+    w = web()
+    assert w.write("page", "q") == "nothing"
+    os.kill(w.s.service("web")["pid"], 10)
+    w.s.run.wait_for("page q")
+    # told by the kernel in its own time; by then it is read
+    wait_until(lambda: w.write("page", os.urandom(4).hex()) != "nothing")
+    assert w.s.reloads("web")[0]["cause"][0]["name"] == "page"
+
+
+@needs_mark
+def test_while_a_build_runs(web, tree):
+    """What it has read already counts once it has ended, what it does not read does not."""
+    ask, answer = tree.dir / "ask", tree.dir / "answer"
+    for fifo in (ask, answer):
+        os.mkfifo(fifo)
+    hold = f"trap '' TERM\ncat in/late\ntest -e in/quick || {{ echo x > {ask}; read line < {answer}; }}\n"
+    w = web(files={**FILES, "build.sh": hold + BUILD, "in/quick": "", "in/late": ""})
+    asked, answered = os.open(ask, os.O_RDWR), os.open(answer, os.O_RDWR)
+    try:
+        before = w.number()
+        (w.path / "in/quick").unlink()
+        os.read(asked, 100)
+        (w.path / "README").write_text("while it runs")
+        (w.path / "in/late").write_text("while it runs")
+        w.s.m.settle()
+        (w.path / "in/quick").write_text("")
+        os.write(answered, b"x\n")
+        assert w.outcome(before) != "nothing"
+        assert "none of its jobs has read it" in w.s.why("README")
+        assert "counts for web" in w.s.why("in/late")
+        before = w.number()
+        assert w.outcome(before) == "nothing"
+    finally:
+        os.close(asked)
+        os.close(answered)
+
+
+@needs_mark
+def test_a_check_runs_for_what_it_has_read(web):
+    w = web(CONFIG + "    check: sh check.sh\n", {**FILES, "check.sh": "echo checked; cat README\n"})
+
+    def checks():
+        return w.s.run.output().count("check passed")
+
+    wait_until(lambda: checks() == 1)
+    assert w.write("README", "other") == "nothing"
+    wait_until(lambda: checks() == 2)
+    assert w.write("conf", "d") == ("restart", False)
+    assert checks() == 2
+
+
+@needs_mark
+def test_another_way_into_the_mount(web):
+    """A server in a mount namespace that it has made is not seen: everything counts."""
+    if not shutil.which("unshare"):
+        pytest.skip("unshare is not here")
+    config = CONFIG.replace("python3 main.py", "unshare -m python3 main.py")
+    w = web(config)
+    assert w.write("README", "other") == ("restart", False)
+    assert w.write("page", "other") == ("restart", False)
+
+
+@needs_mark
+def test_a_command_whose_work_others_do(web, test):
+    """docker's daemon reads what nobody can see."""
+    docker = test.dir / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\necho up\nexec sleep 1000\n")
+    docker.chmod(0o755)
+    w = web(CONFIG.replace("python3 main.py", f"{docker} compose up"))
+    assert w.write("README", "other") == ("restart", False)
+
+
+def test_patterns_keep_their_meaning(web):
+    w = web(CONFIG + "    watch: ['*.md']\n")
+    assert w.write("in/a", "b\n") == "nothing"
+    assert w.write("x.md", "b\n")[0] == "restart"
+    (w.path / "hrfs.yaml").write_text(CONFIG + "    ignore: [conf]\n")
+    w.s.ready()
+    assert w.write("conf", "d") == "nothing"
+
+
+@needs_mark
+def test_from_scratch(web):
+    w = web()
+    w.s.ask("hrfs-reload", {"full": True})
+    w.s.ready()
+    assert w.write("README", "x") == "nothing"
+    assert w.write("in/a", "x\n") == ("restart", True)
+
+
+@needs_mark
+def test_the_supervisor_is_killed(web, supervise):
+    """The next one knows nothing yet: it starts everything, then knows."""
+    w = web()
+    w.s.run.signal(9)
+    w.s.run.wait()
+    s = w.s
+    again = type(s)(s.m, s.start, "--consent")
+    try:
+        again.ready()
+        w.s = again
+        assert w.write("README", "other") == "nothing"
+        assert w.write("in/a", "b\n") == ("restart", True)
+    finally:
+        again.end()
+
+
+# ---- real compilers ----
+
+C = """
+#include <stdio.h>
+#include <unistd.h>
+%s
+int main(void)
+{
+	puts("%s");
+	puts("up");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+"""
+GO = """package main
+
+import (
+	"fmt"
+	"time"
+)
+
+%s
+func main() {
+	fmt.Println("%s")
+	fmt.Println("up")
+	time.Sleep(time.Hour)
+}
+"""
+COMPILED = "services:\n  web:\n    build: {}\n    run: bin/web\n    ready: log:^up\n"
+
+
+@needs_mark
+@pytest.mark.parametrize("ignored", [True, False])
+@pytest.mark.parametrize("language", ["c", "go"])
+def test_a_comment_restarts_nothing(web, language, ignored):
+    """A build-id differs, what runs does not: no restart. Words in a line of its own move no line."""
+    program, source, name, build = {
+        "c": ("gcc", C, "main.c", "sh -c 'mkdir -p bin && gcc -g -Wl,--build-id=uuid -o bin/web main.c'"),
+        "go": ("go", GO, "main.go", "go build -o bin/web ."),
+    }[language]
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not here")
+    files = {name: source % ("// one", "a"), ".gitignore": "bin\n" if ignored else "", "go.mod": "module x\n\ngo 1.19\n"}
+    w = web(COMPILED.format(build), files)
+    first = (w.path / "bin/web").read_bytes()
+    assert w.write(name, source % ("// two words", "a")) == ("build", True)
+    if language == "c":
+        assert (w.path / "bin/web").read_bytes() != first
+    assert w.s.service("web")["generation"] == 1
+    assert w.write(name, source % ("// two words", "b")) == ("restart", True)
+    assert w.s.service("web")["generation"] == 2
+
+
+@needs_mark
+def test_a_tree_of_git(web):
+    """go build asks git for the state of the whole tree: that is not what the program is made of."""
+    from tests.lib import gits
+
+    if not shutil.which("go"):
+        pytest.skip("go is not here")
+    files = {"main.go": GO % ("", "a"), "go.mod": "module x\n\ngo 1.19\n", "README": "r", "doc/x": "x", ".gitignore": "bin\n"}
+    w = web(COMPILED.format("go build -o bin/web ."), files, prepare=gits.make)
+    assert w.write("README", "other") == "nothing"
+    assert w.write("doc/x", "other") == "nothing"
+    assert w.write("doc/new", "x") == "nothing"
+    assert w.write("main.go", GO % ("", "b")) == ("restart", True)
+
+
+# ---- asking ----
+
+
+@needs_mark
+def test_who_reads_what(web):
+    w = web()
+    answer = w.s.ask("hrfs-deps", {"service": "web"})
+    how = {(p["stage"], p["path"]): p["how"] for p in answer["paths"]}
+    assert "read" in how["build", "in/a"] and "written" in how["build", "out/made"]
+    assert how["build", "in/extra"] == ["looked for"] and "listed" in how["build", "in/list"]
+    assert "read" in how["run", "out/made"] and ("run", "in/a") not in how
+    assert "web/build has read:\n" in answer["text"] and "    a  read, looked at\n" in answer["text"]
+    assert "web/build  read" in w.s.ask("hrfs-deps", {"path": "in/a"})["text"]
+    assert w.s.ask("hrfs-deps", {"path": "README"})["text"] == "no job has read it\n"
+    assert "error" in w.s.m.client().ask("hrfs-deps", str(w.path), {"service": "nosuch"})
+
+
+@needs_mark
+def test_what_was_avoided_is_counted(web):
+    w = web()
+    assert w.s.service("web")["witness"] == "mark"
+    assert w.write("README", "other") == "nothing"
+    assert w.write("in/a", "b\n") == ("restart", True)
+    assert w.write("in/a", "b\n#\n") == ("build", True)
+    service = w.s.service("web")
+    assert (service["reloads"], service["avoided"], service["avoided_for"]) == (1, 2, ["README"])
+    assert w.s.ask("hrfs-deps", {"paths": ["README", "in/a"]})["unread"] == ["README"]
+    text = w.s.ask("hrfs-why", {"number": 2})["text"]
+    assert "; read by web/build" in text and " → file " in text
+
+
+# ---- chains ----
+
+CHAIN = """
+services:
+  gen:
+    build: sh -c 'cat schema 2>/dev/null > generated.new; cmp -s generated.new generated || cp generated.new generated; rm generated.new'
+  lib:
+    build: sh -c 'cat generated lib.c > lib.new; cmp -s lib.new lib.a || cp lib.new lib.a; rm lib.new'
+  one:
+    run: sh -c 'cat lib.a one.c; echo up; exec sleep 1000'
+    ready: log:^up
+  two:
+    run: sh -c 'cat lib.a; echo up; exec sleep 1000'
+    ready: log:^up
+  other:
+    run: sh -c 'cat other.c; echo up; exec sleep 1000'
+    ready: log:^up
+"""
+
+
+@needs_mark
+def test_a_chain(supervise):
+    """A generator, a library, three servers: nothing says who depends on whom."""
+    files = {"schema": "s\n", "lib.c": "l\n", "one.c": "1\n", "other.c": "o\n", "generated": "s\n", "lib.a": "s\nl\n"}
+    s = supervise(CHAIN, files=files).ready()
+
+    def generations():
+        return [s.service(name)["generation"] for name in ("one", "two", "other")]
+
+    def write(name, text):
+        (s.m.path / name).write_text(text)
+        s.ready()
+
+    assert generations() == [1, 1, 1]
+    write("schema", "t\n")
+    assert generations() == [2, 2, 1]
+    assert (s.m.path / "lib.a").read_text() == "t\nl\n"
+    write("lib.c", "m\n")
+    assert generations() == [3, 3, 1]
+    write("one.c", "2\n")
+    assert generations() == [4, 3, 1]
+    write("other.c", "p\n")
+    assert generations() == [4, 3, 2]
+    # what it generates comes out the same: it ends there
+    write("schema", "t\n")
+    assert generations() == [4, 3, 2]

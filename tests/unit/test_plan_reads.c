@@ -1,0 +1,266 @@
+/* What a service's jobs have read decides what makes them stale. */
+#include "supervisor/plan.h"
+#include "tests/unit/test.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct config_service service = { .name = (char *)"api" };
+
+static struct state state_of(char c)
+{
+	if (c == '-')
+		return state_absent();
+	if (c == '?')
+		return state_unknown();
+	if (c == '/')
+		return (struct state){ .kind = STATE_DIR };
+	return (struct state){ .kind = STATE_FILE, .hashed = 1, .content = { .lo = (uint64_t)c } };
+}
+
+static struct change change_of(const char *path, const char *states, const char *job)
+{
+	struct change c = { .path = path, .before = state_of(states[0]), .after = state_of(states[1]) };
+
+	strcpy(c.writer.job, job);
+	return c;
+}
+
+static enum plan_reason take(struct plan *p, const char *path, const char *states, const char *job)
+{
+	struct change c = change_of(path, states, job);
+	bool moved;
+
+	return plan_take(p, &c, &moved);
+}
+
+static void reads(struct plan *p, enum plan_stage stage, const char *path, unsigned how)
+{
+	readset_add(&p->reads[stage].set, path, how);
+}
+
+static bool known(struct plan *p, enum plan_stage stage)
+{
+	return plan_stage_known(p, stage, true, true, NULL, NULL);
+}
+
+static bool build_is_stale(const struct plan *p)
+{
+	return plan_stage_is_stale(p, PLAN_BUILD);
+}
+
+static bool run_is_stale(const struct plan *p)
+{
+	return plan_stage_is_stale(p, PLAN_RUN);
+}
+
+/* a service that builds main.c to bin/api, which reads conf */
+static int set_up(void **state)
+{
+	struct plan *p = malloc(sizeof(*p));
+
+	service.watch = service.ignore = (struct strv){ 0 };
+	strv_add(&service.build.argv, "make");
+	strv_add(&service.run.argv, "bin/api");
+	plan_init(p, &service);
+	plan_begin(p);
+	plan_stage_begin(p, PLAN_BUILD);
+	reads(p, PLAN_BUILD, "main.c", READ_CONTENT);
+	reads(p, PLAN_BUILD, "bin/api", READ_WROTE);
+	reads(p, PLAN_BUILD, "src", READ_LISTED);
+	known(p, PLAN_BUILD);
+	plan_stage_begin(p, PLAN_RUN);
+	reads(p, PLAN_RUN, "bin/api", READ_EXECUTED);
+	reads(p, PLAN_RUN, "conf", READ_CONTENT);
+	known(p, PLAN_RUN);
+	plan_good(p);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	plan_done(*state);
+	free(*state);
+	strv_done(&service.watch);
+	strv_done(&service.ignore);
+	strv_done(&service.build.argv);
+	strv_done(&service.run.argv);
+	return 0;
+}
+
+/* the table: a change, its writer; does it count; which job is stale */
+static void test_table(void **state)
+{
+	static const struct {
+		const char *path, *states, *job;
+		enum plan_reason reason;
+		bool build, run;
+	} cases[] = {
+		{ "main.c", "AB", "", PLAN_COUNTS, true, false },
+		{ "conf", "AB", "", PLAN_COUNTS, false, true },
+		{ "README", "AB", "", PLAN_NOT_READ, false, false },
+		{ "README", "A-", "", PLAN_NOT_READ, false, false },
+		{ "src/new.c", "-A", "", PLAN_COUNTS, true, false },
+		{ "src/new", "-/", "", PLAN_DIRECTORY, false, false },
+		{ "src/old.c", "AB", "", PLAN_NOT_READ, false, false },
+		{ "src/.old.c.swp", "-A", "", PLAN_EDITOR_FILE, false, false },
+		/* what it builds is for what runs; by somebody else it makes both stale */
+		{ "bin/api", "AB", "api/build", PLAN_OWN_OUTPUT, false, true },
+		{ "bin/other", "AB", "api/build", PLAN_OWN_OUTPUT, false, false },
+		{ "bin/api", "A-", "", PLAN_COUNTS, true, true },
+		{ "bin/api", "AB", "lib/build", PLAN_COUNTS, true, true },
+		{ "conf", "AB", "api/run", PLAN_OWN_OUTPUT, false, false },
+		{ "main.c", "AB", "api/run", PLAN_OWN_OUTPUT, false, false },
+		{ ".git/index", "AB", "", PLAN_GIT_DIR, false, false },
+		{ "hrfs.yaml", "AB", "", PLAN_CONFIG, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		void *made;
+		struct plan *p;
+		enum plan_reason reason;
+
+		set_up(&made);
+		p = made;
+		reason = take(p, cases[i].path, cases[i].states, cases[i].job);
+		if (reason != cases[i].reason || build_is_stale(p) != cases[i].build || run_is_stale(p) != cases[i].run ||
+		    plan_is_stale(p) != (reason == PLAN_COUNTS))
+			fail_msg("case %zu: %s: %s", i, cases[i].path, plan_reason_text(reason));
+		tear_down(&made);
+	}
+}
+
+static void test_back_again(void **state)
+{
+	struct plan *p = *state;
+
+	take(p, "main.c", "AB", "");
+	take(p, "bin/api", "XY", "api/build");
+	assert_true(build_is_stale(p) && run_is_stale(p));
+	take(p, "main.c", "BA", "");
+	take(p, "bin/api", "YX", "api/build"); /* it came out as before: nothing is to be started */
+	assert_false(build_is_stale(p) || run_is_stale(p) || plan_is_stale(p));
+}
+
+static void test_ignored(void **state)
+{
+	struct plan *p = *state;
+	struct change c = change_of("conf", "AB", "");
+
+	c.ignored = true;
+	assert_int_equal(plan_judge(p, &c), PLAN_COUNTS); /* reading beats ignoring */
+	c.path = "README";
+	assert_int_equal(plan_judge(p, &c), PLAN_IGNORED);
+	/* a log of its own, that somebody has emptied */
+	reads(p, PLAN_RUN, "log", READ_CONTENT | READ_WROTE);
+	c.path = "log";
+	assert_int_equal(plan_judge_stage(p, PLAN_RUN, &c, NULL), PLAN_LIVE_STATE);
+	/* of another server's making */
+	c.path = "conf";
+	strcpy(c.writer.job, "web/run");
+	assert_int_equal(plan_judge(p, &c), PLAN_LIVE_STATE);
+}
+
+static void test_keys_of_the_file(void **state)
+{
+	struct plan *p = *state;
+
+	strv_add(&service.ignore, "conf");
+	assert_int_equal(take(p, "conf", "AB", ""), PLAN_IGNORE_KEY);
+	strv_add(&service.watch, "*.md"); /* then that counts, and nothing else */
+	assert_int_equal(take(p, "README.md", "AB", ""), PLAN_COUNTS);
+	assert_int_equal(take(p, "main.c", "AB", ""), PLAN_NOT_WATCHED);
+}
+
+/* As long as a job has not been seen whole, everything that is not ignored counts. */
+static void test_not_known(void **state)
+{
+	struct plan *p = *state;
+
+	plan_stage_begin(p, PLAN_RUN);
+	assert_false(plan_stage_known(p, PLAN_RUN, false, true, NULL, NULL));
+	assert_int_equal(take(p, "README", "AB", ""), PLAN_COUNTS);
+	assert_true(run_is_stale(p) && !build_is_stale(p));
+	plan_stage_begin(p, PLAN_RUN);
+	assert_int_equal(take(p, "README", "BC", ""), PLAN_COUNTS);
+	/* a bad run says nothing, a good one does */
+	plan_stage_known(p, PLAN_RUN, true, false, NULL, NULL);
+	assert_int_equal(take(p, "README", "CD", ""), PLAN_COUNTS);
+	known(p, PLAN_RUN);
+	assert_int_equal(take(p, "README", "DE", ""), PLAN_NOT_READ);
+}
+
+static unsigned told;
+
+static void count(const struct change *c, void *arg)
+{
+	told++;
+}
+
+/* While a job begins, what it has not read yet is kept in mind. */
+static void test_later(void **state)
+{
+	struct plan *p = *state;
+
+	told = 0;
+	plan_stage_begin(p, PLAN_BUILD);
+	assert_int_equal(take(p, "new.h", "AB", ""), PLAN_NOT_YET);
+	assert_int_equal(take(p, "README", "AB", ""), PLAN_NOT_YET);
+	assert_true(plan_has_later(p) && !plan_is_stale(p));
+	reads(p, PLAN_BUILD, "new.h", READ_CONTENT);
+	assert_true(plan_stage_known(p, PLAN_BUILD, true, true, count, NULL));
+	assert_int_equal(told, 1);
+	assert_true(plan_is_stale(p) && build_is_stale(p));
+	assert_false(plan_has_later(p));
+}
+
+static void test_later_of_two(void **state)
+{
+	struct plan *p = *state;
+
+	plan_stage_begin(p, PLAN_BUILD);
+	plan_stage_begin(p, PLAN_RUN);
+	take(p, "README", "AB", "");
+	assert_false(known(p, PLAN_BUILD));
+	assert_true(plan_has_later(p)); /* what runs may read it still */
+	assert_false(known(p, PLAN_RUN));
+	assert_false(plan_has_later(p));
+}
+
+static void test_later_too_many(void **state)
+{
+	struct plan *p = *state;
+	char path[16];
+
+	plan_stage_begin(p, PLAN_BUILD);
+	for (int i = 0; i <= PLAN_MAX_PATHS; i++) {
+		snprintf(path, sizeof(path), "%d", i);
+		take(p, path, "AB", "");
+	}
+	assert_true(known(p, PLAN_BUILD));
+	assert_true(plan_is_stale(p) && build_is_stale(p) && run_is_stale(p));
+}
+
+static void test_from_scratch(void **state)
+{
+	struct plan *p = *state;
+
+	plan_stage_forget(p, PLAN_BUILD);
+	assert_int_equal(take(p, "README", "AB", ""), PLAN_COUNTS);
+	plan_stage_begin(p, PLAN_BUILD);
+	known(p, PLAN_BUILD);
+	assert_int_equal(take(p, "main.c", "AB", ""), PLAN_NOT_READ); /* not read this time */
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table), T(test_back_again), T(test_ignored),
+		T(test_keys_of_the_file),     T(test_not_known),  T(test_later),
+		T(test_later_of_two),	      T(test_later_too_many), T(test_from_scratch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
