@@ -142,9 +142,10 @@ static int wait_seen(void)
 /* What comes late belongs to the save before: the rest between saves lets it pass. */
 static void rest(int ms)
 {
-	struct timespec t = { 0, ms * 1000000L };
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
 
-	nanosleep(&t, NULL);
+	if (nanosleep(&t, NULL))
+		die("nanosleep");
 	while (sem_trywait(&seen) == 0)
 		;
 }
