@@ -206,6 +206,11 @@ fetch_suites() {
 	PATH=$work/tools:$PATH
 }
 
+# The stress has a stage of its own.
+behaviour_marks() {
+	[ -n "$long" ] && echo "not stress" || echo "not long and not stress"
+}
+
 stage_build() {
 	stage "building with the address and undefined sanitizers"
 	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled -Dkill_points=true -Dlayout_test=true || die "the build failed"
@@ -230,7 +235,7 @@ stage_mounts() {
 	if [ "$(id -u)" != 0 ]; then
 		stage "behaviour as $(id -un)"
 		: >"$work/user.log"
-		run_pytest user "$here" -- -m "$(marks)" &
+		run_pytest user "$here" -- -m "$(behaviour_marks)" &
 		children=$!
 		follow user $!
 		pytest_counts "$work/user.log"
@@ -240,9 +245,9 @@ stage_mounts() {
 	copy_for_user || die "could not copy the tree for $test_user"
 	: >"$work/root.log"
 	: >"$work/user.log"
-	run_pytest root "$here" -- -m "$(marks)" &
+	run_pytest root "$here" -- -m "$(behaviour_marks)" &
 	root=$!
-	run_pytest user "$work/user" as_test_user -- -m "$(marks)" &
+	run_pytest user "$work/user" as_test_user -- -m "$(behaviour_marks)" &
 	user=$!
 	children="$root $user"
 	follow root $root &
