@@ -5,6 +5,7 @@
 #include "fs/table.h"
 #include "fs/window_caller.h"
 #include "fs/window_negative.h"
+#include "fs/window_recent.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -183,6 +184,15 @@ static uint32_t expire_some(uint32_t after, int64_t since_ms)
 	return after;
 }
 
+/* for as long as they are open */
+static void none_is_whole(void)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < WINDOWS_MAX; i++)
+		windows[i].noted.whole = false;
+	pthread_mutex_unlock(&lock);
+}
+
 /* a worker before this one has answered what nobody remembers: for as long as that may be good */
 static void wait_for_older(int64_t timeout_ms)
 {
@@ -196,10 +206,7 @@ static void wait_for_older(int64_t timeout_ms)
 		return;
 	}
 	/* a day: positive names are expired all, of negative ones some may be missed */
-	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < WINDOWS_MAX; i++)
-		windows[i].noted.whole = false;
-	pthread_mutex_unlock(&lock);
+	none_is_whole();
 }
 
 void window_expire(void)
@@ -211,6 +218,8 @@ void window_expire(void)
 	/* answers that were decided on before are given, and what they said is noted */
 	pthread_rwlock_wrlock(&answering);
 	pthread_rwlock_unlock(&answering);
+	if (!recent_wait())
+		none_is_whole();
 	wait_for_older(timeout_ms);
 	if (!is_first && started_ms > since_ms)
 		since_ms = 0;
@@ -287,7 +296,7 @@ void window_who(pid_t tid, struct window_caller *out)
 	struct caller_found found;
 	unsigned as_of = version;
 
-	*out = (struct window_caller){ .count = open_count };
+	*out = (struct window_caller){ .count = open_count, .tid = tid };
 	if (!out->count || tid <= 0 || recall(tid, out))
 		return;
 	out->count = (int)open_jobs(jobs);
@@ -370,6 +379,8 @@ bool window_asked(const struct window_caller *who, node_id dir, const char *name
 {
 	bool keep;
 
+	if (!absent)
+		recent_answer(who->tid);
 	if (open_count && directory && !absent)
 		found_directory(dir, name);
 	keep = !open_count || take(who, dir, name, absent ? WINDOW_ABSENT : WINDOW_FOUND);

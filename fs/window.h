@@ -48,6 +48,7 @@ void window_names_done(struct window_names *n);
 
 struct window_caller {
 	int count;  /* of windows that were open when it was asked; 0: the rest is not filled in */
+	pid_t tid;
 	pid_t job;  /* 0: of none that has a window */
 	pid_t pid;  /* git's */
 	bool git, nested;

@@ -167,8 +167,8 @@ def test_against_strace(who, test, place, job):
     files, command = JOBS[job]
     need("strace")
     need(command[0])
-    if job == "go" and who.user is not None:
-        pytest.skip("go's cache is the tests' own user's")
+    if job == "go" and (who.user is not None or not os.access(build.BUILD, os.W_OK)):
+        pytest.skip("go's own library would have to be compiled first: its cache is another user's")
     for name, text in files.items():
         file = place / name
         file.parent.mkdir(parents=True, exist_ok=True)
