@@ -222,7 +222,8 @@ static void on_closed(struct reads *r, void *arg)
 
 void job_close_window(struct job *j)
 {
-	if (j->reads)
+	/* once nothing of it is left, its end closes it */
+	if (j->reads && j->process)
 		reads_close(j->reads, on_closed, j);
 }
 

@@ -43,7 +43,7 @@ static bool may_accept(struct generation *g)
 {
 	AUTO_TREE tree = { 0 };
 
-	if (!g->job || !g->held || !g->held->sockets)
+	if (!g->job || !job_process(g->job) || !g->held || !g->held->sockets)
 		return false;
 	if (tree_below_quick(process_job_pid(job_process(g->job)), &tree) < 0)
 		return true;

@@ -71,7 +71,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 		}
 		job_close_window(g->job); /* what it reads from now on is told as it comes */
 		/* it may still become ready */
-		if (g->place == PLACE_CURRENT && g->config->ready.kind != CONFIG_READY_NOTIFY &&
+		if (g->place == PLACE_CURRENT && job_process(g->job) && g->config->ready.kind != CONFIG_READY_NOTIFY &&
 		    watch_ready(g, &error) == 0)
 			ready_begin(g->ready, process_job_pid(job_process(g->job)));
 		return;

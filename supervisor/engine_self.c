@@ -197,7 +197,7 @@ bool self_reloads(struct service *s)
 	struct finding f = { 0 };
 
 	/* what is built comes in by a restart only, whatever else it watches */
-	if (!g || !g->job || s->config->reload.kind != CONFIG_RELOAD_DEFAULT || s->config->build.argv.count)
+	if (!g || !g->job || !job_process(g->job) || s->config->reload.kind != CONFIG_RELOAD_DEFAULT || s->config->build.argv.count)
 		return false;
 	if (g->reloads_itself)
 		return true;

@@ -193,6 +193,7 @@ struct job_events {
 /* stage: "build", "run"… events and arg of options are its own. 0; -errno with error */
 int job_start(struct service *s, const char *stage, struct process_options *options, const struct job_events *events,
 	      void *arg, struct job **out, struct buf *error);
+/* NULL: nothing of it is left, and `ended` is to come, once all that it has read is known */
 struct process *job_process(struct job *j);
 /* NULL: options had no witness, or no memory */
 struct reads *job_reads(struct job *j);

@@ -32,7 +32,7 @@ static int start(struct service *s, struct side *side, const struct config_comma
 
 	if (r == 0)
 		r = job_cwd(s, &cwd);
-	if (r == 0 && s->current && s->current->job && output == OUTPUT_RELOAD) {
+	if (r == 0 && s->current && s->current->job && job_process(s->current->job) && output == OUTPUT_RELOAD) {
 		snprintf(pid, sizeof(pid), "MAINPID=%d", (int)process_pid(job_process(s->current->job)));
 		r = strv_add(&env, pid);
 	}
@@ -228,7 +228,7 @@ void exec_begin(struct service *s)
 	AUTO_BUF error = { 0 };
 
 	if (how->kind == CONFIG_RELOAD_SIGNAL) {
-		if (s->current && s->current->job)
+		if (s->current && s->current->job && job_process(s->current->job))
 			process_signal(job_process(s->current->job), how->signal);
 		side->start_ms = engine_now_ms();
 		uv_timer_start(s->timer, on_signalled, SIGNAL_MS, 0);

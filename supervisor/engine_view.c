@@ -196,7 +196,7 @@ static const char *witness_word(const struct service *s)
 json_t *view_service(const struct service *s)
 {
 	const struct generation *g = s->current;
-	pid_t pid = g && g->job ? process_pid(job_process(g->job)) : 0;
+	pid_t pid = g && g->job && job_process(g->job) ? process_pid(job_process(g->job)) : 0;
 	AUTO_BUF summary = { 0 };
 
 	view_summary(s, &summary);
