@@ -387,9 +387,9 @@ int main(int argc, char **argv)
 	processes_free(d.processes);
 	for (int i = 0; i < d.count; i++)
 		ready_free(d.jobs[i].ready);
+	output_free(d.output);
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 	r = uv_loop_close(&d.loop);
-	output_free(d.output);
 	sockets_free(d.sockets);
 	strv_done(&d.listen);
 	strv_done(&d.names);
