@@ -221,8 +221,10 @@ void reads_take_group(struct reads *r, int group, const char *why)
 {
 	int result = group < 0 ? 0 : witness_new(r->loop, group, r->mountpoint, &events, r, &r->witness);
 
-	if (group < 0 || result < 0)
+	if (group < 0 || result < 0) {
+		free(r->why);
 		r->why = strdup(result < 0 ? strerror(-result) : why);
+	}
 }
 
 void reads_take_window(struct reads *r, bool open)

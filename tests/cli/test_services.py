@@ -112,7 +112,9 @@ def test_two_mounts_of_one_source(cli, tree_with_file):
         cli("wait", cwd=mountpoint)
         assert "web | up two" in cli("log", cwd=mountpoint).stdout
     # from the source it is clear again once there is but one
-    cli.umount(second)
+    done = cli.umount(second, status=None)
+    # where mounts do not propagate, the service in the other one keeps the copy of this one that it began with
+    assert done.returncode == 0 or (done.returncode == 4 and "has a copy of the mount" in done.stderr), done
     cli("wait", cwd=tree.src)
     assert services(cli, tree.mnt)["web"]["state"] == "ready"
 
