@@ -60,12 +60,21 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fu
 		fuse_reply_buf(req, *buffer, (size_t)n);
 }
 
+static node_id written_node(void)
+{
+	const struct fuse_copy_file_range_in *copy = request_argument();
+
+	return request_header()->opcode == FUSE_COPY_FILE_RANGE ? copy->nodeid_out : request_header()->nodeid;
+}
+
 int clear_set_ids(fuse_req_t req, int fd)
 {
 	const struct fuse_ctx *caller = fuse_req_ctx(req);
 	struct stat st;
 	mode_t cleared;
 
+	if (!caller_privileged())
+		return 0; /* the lower does it */
 	if (fstat(fd, &st))
 		return -errno;
 	cleared = st.st_mode & S_ISUID;
@@ -73,7 +82,18 @@ int clear_set_ids(fuse_req_t req, int fd)
 	if ((st.st_mode & S_ISGID) &&
 	    ((st.st_mode & S_IXGRP) || !caller_is_in_group(caller->pid, caller->gid, st.st_gid)))
 		cleared |= S_ISGID;
-	return cleared && fchmod(fd, st.st_mode & ~cleared & 07777) ? -errno : 0;
+	if (!cleared)
+		return 0;
+	if (fchmod(fd, st.st_mode & ~cleared & 07777))
+		return -errno;
+	notify_attributes_old(written_node()); /* else it would go on executing with the rights that it knows */
+	return 0;
+}
+
+/* Of these the kernel does not say whether the caller may keep them: root may. */
+static int clear_set_ids_of_others(fuse_req_t req, int fd)
+{
+	return fuse_req_ctx(req)->uid ? clear_set_ids(req, fd) : 0;
 }
 
 /*
@@ -205,8 +225,10 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {
+		r = clear_set_ids_of_others(req, f->fd);
 		spend_as_caller(req);
-		r = fallocate(f->fd, mode, offset, len) ? -errno : 0; /* absolute: the kernel sends no other modes */
+		if (r == 0)
+			r = fallocate(f->fd, mode, offset, len) ? -errno : 0; /* absolute: the kernel sends no other modes */
 		caller_leave();
 		die_at(DIE_CALL);
 		observe_after(&op, r);
@@ -228,10 +250,12 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse
 	if (n == 0)
 		n = observe_before(&op);
 	if (n == 0) {
+		n = clear_set_ids_of_others(req, to->fd);
 		spend_as_caller(req);
-		n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
-		if (n < 0)
-			n = -errno;
+		if (n == 0) {
+			n = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
+			n = n < 0 ? -errno : n;
+		}
 		caller_leave();
 		die_at(DIE_CALL);
 		observe_after(&op, n < 0 ? (int)n : 0);

@@ -103,6 +103,34 @@ def write_kills_setuid(d):
 
 
 @case
+def each_way_of_writing_kills_setuid(d):
+    """Else a program that runs with another user's rights could be given other content by whoever may write to it."""
+    f = d + "/f"
+    put(d + "/from", b"y" * 100)
+    os.chmod(d, 0o755)
+
+    def copies(fd):
+        source = os.open(d + "/from", os.O_RDONLY)
+        return os.copy_file_range(source, fd, 100, 0, 4096)
+
+    def allocates(mode):
+        return lambda fd: libc.fallocate(fd, mode, ctypes.c_long(0), ctypes.c_long(4096))
+
+    def by(way):
+        fd = os.open(f, os.O_WRONLY)
+        return [told(way, fd), facts(f)]
+
+    out = []
+    for way in (copies, allocates(0), allocates(3), allocates(0x10)):
+        put(f, b"x" * 8192)
+        os.chmod(f, 0o6777)
+        out.append(as_user(1234, lambda: by(way)) if is_root() else by(way))
+        os.chmod(f, 0o6777)
+        out.append(by(way))
+    return out
+
+
+@case
 def descriptors_outlive_rights(d):
     f = d + "/f"
     put(f, b"abcdef")
