@@ -1,5 +1,6 @@
 #include "fs/caller.h"
 #include "fs/die.h"
+#include "fs/feature.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 /* Attributes of the object itself: an O_PATH descriptor does not do for these calls, its path does. */
@@ -102,6 +104,22 @@ static int change_once(const struct attribute *a)
 	return r;
 }
 
+/*
+ * Who may change system.* the kernel leaves to the file system: on NFSv4, CIFS and NTFS they are rights, and a root
+ * daemon may set them all. POSIX ACLs it knows itself, unless that is switched off.
+ */
+static bool may_change(fuse_req_t req, int fd, const char *name)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+	struct stat st;
+
+	if (!caller_privileged() || uid == 0 || strncmp(name, "system.", 7) != 0)
+		return true;
+	if (feature_wanted(FEATURE_POSIX_ACL) && strncmp(name, "system.posix_acl_", 17) == 0)
+		return true;
+	return fstat(fd, &st) == 0 && st.st_uid == uid;
+}
+
 static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 {
 	struct observe_op op = observe_of(req, OBSERVE_ATTR);
@@ -110,6 +128,8 @@ static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 	int r = fd < 0 ? fd : 0;
 
 	op.node = id;
+	if (r == 0 && !may_change(req, fd, a->name))
+		r = -EPERM;
 	if (r == 0)
 		r = observe_before(&op);
 	if (r == 0) {

@@ -1,5 +1,6 @@
 """What another user may not have of a mount by root, who serves him with all of root's rights."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -7,6 +8,30 @@ import subprocess
 import pytest
 
 from tests.lib.users import run_as
+
+
+def error_of(call, *args):
+    with pytest.raises(OSError) as e:
+        call(*args)
+    return e.value.errno
+
+
+def test_attributes_that_are_rights_on_other_file_systems(mount, tree, other):
+    """The kernel asks nobody who may set system.*: on NFSv4 such are access control lists."""
+    m = mount(options="allow_other")
+    for name, owner in (("his", other.uid), ("roots", 0)):
+        (tree.src / name).write_text("x")
+        os.chown(tree.src / name, owner, owner)
+
+    def tries():
+        out = []
+        for name in ("his", "roots"):
+            out.append(error_of(os.setxattr, m.path / name, "system.nfs4_acl", b"x"))
+            out.append(error_of(os.removexattr, m.path / name, "system.nfs4_acl"))
+        return out
+
+    assert run_as(other, tries) == [errno.ENOTSUP] * 2 + [errno.EPERM] * 2
+    assert error_of(os.setxattr, m.path / "roots", "system.nfs4_acl", b"x") == errno.ENOTSUP
 
 
 def test_a_program_is_not_executed_with_the_rights_that_a_write_took(mount, tree, other):
