@@ -1,4 +1,5 @@
 #include "fs/spawn.h"
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "fs/control.h"
 #include "fs/oom.h"
@@ -8,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -146,15 +148,37 @@ static int become_owner(int root_fd)
 	return setgid(st.st_gid) || setuid(st.st_uid) ? -errno : 0;
 }
 
+/*
+ * Whoever owns the tree can read what a process of his was started with: of root's environment only what it needs, no
+ * secrets, nor configuration of git's that may hold some.
+ */
+static void forget_environment(void)
+{
+	static const char *const kept[] = { "PATH",	    "TZ",	     "HRFS_DEBUG",   "HRFS_LIBEXECDIR", "GIT_CONFIG_NOSYSTEM",
+					    "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS" };
+	const char *values[ARRAY_SIZE(kept)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		values[i] = getenv(kept[i]);
+	clearenv();
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		if (values[i])
+			setenv(kept[i], values[i], 1);
+	}
+}
+
 static void exec_git(const struct program *p, int root_fd, int door, const char *root)
 {
 	char text[16];
 	char *const argv[] = { (char[]){ "hrfs-git" }, (char[]){ "--door" }, text, (char *)root, NULL };
+	uid_t before = geteuid();
 
 	default_signals();
 	oom_spare_no_more();
 	if (become_owner(root_fd) || setsid() < 0)
 		_exit(126);
+	if (geteuid() != before)
+		forget_environment();
 	fcntl(door, F_SETFD, 0);
 	fcntl(p->git, F_SETFD, 0); /* were it a script, its interpreter would read it there */
 	snprintf(text, sizeof(text), "%d", door);

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 
 from tests.lib.users import run_as
+from tests.mount.git_helper import repository
+from tests.mount.test_git import children
 
 
 def error_of(call, *args):
@@ -53,3 +55,20 @@ def test_a_program_is_not_executed_with_the_rights_that_a_write_took(mount, tree
         return before, whose()
 
     assert run_as(other, writes) == ("0", str(other.uid))
+
+
+def test_git_helper_of_a_users_tree_knows_no_secrets_of_root(mount, tree, other):
+    repository(tree.src, {"f": "x"})
+    for place, _, files in os.walk(tree.src):
+        for name in [".", *files]:
+            os.lchown(os.path.join(place, name), other.uid, other.gid)
+    m = mount(options="allow_other", env={"TOKEN": "secret", "GIT_CONFIG_COUNT": "0"})
+    m.settle()
+    (helper,) = children(m, "hrfs-git")
+
+    def reads():
+        with open(f"/proc/{helper}/environ", "rb") as f:
+            return dict(line.split(b"=", 1) for line in f.read().split(b"\0") if line)
+
+    known = run_as(other, reads)
+    assert b"PATH" in known and not known.keys() & {b"TOKEN", b"GIT_CONFIG_COUNT", b"XDG_RUNTIME_DIR"}
