@@ -232,7 +232,7 @@ static const char *reason_against(struct connection *c)
 		return "who you are can't be told";
 	if (!c->trusted && !server.o.allow_other)
 		return "this mount is another user's";
-	if (server.connection_count >= CONNECTIONS_MAX)
+	if (server.connection_count >= (c->trusted ? CONNECTIONS_MAX : CONNECTIONS_OF_OTHERS_MAX))
 		return "too many connections";
 	if (connections_of(c->peer.uid) >= CONNECTIONS_OF_USER_MAX)
 		return "too many connections of one user (64 at most)";

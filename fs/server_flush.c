@@ -129,7 +129,8 @@ void cmd_flush(struct request *r)
 	struct flush *f;
 	const char *wrong;
 
-	if (json_array_size(r->args) != 3 || !json_is_integer(time_out) || json_integer_value(time_out) < 0) {
+	if (json_array_size(r->args) != 3 || !json_is_integer(time_out) || json_integer_value(time_out) < 0 ||
+	    json_integer_value(time_out) > INT32_MAX) {
 		answer_error(r->answer, "flush-subscriptions: takes an object with an integer 'sync_timeout'");
 		request_free(r);
 		return;

@@ -142,6 +142,7 @@ static void settle(struct request *r, bool for_wait)
 	s->for_wait = for_wait;
 	s->waiter = (struct waiter){
 		.tick = tick,
+		.patient = !r->connection->trusted, /* else anybody could have half of what is being written published */
 		.deadline_ms = time_out < 0 ? -1 : server_now_ms() + time_out,
 		.connection = r->connection,
 		.done = settling_done,

@@ -19,6 +19,7 @@
 #define WATCHMAN_VERSION "2024.12.02.00"
 
 #define CONNECTIONS_MAX 512
+#define CONNECTIONS_OF_OTHERS_MAX 256 /* however many users they are, the owner and root find room */
 #define CONNECTIONS_OF_USER_MAX 64
 #define SUBSCRIPTIONS_MAX 256
 #define STATES_MAX 64			/* of one connection */
@@ -195,6 +196,7 @@ int request_time_out(struct request *r, const json_t *options, int64_t *out);
 struct waiter {
 	TAILQ_ENTRY(waiter) link;
 	tick_t tick;
+	bool patient;				      /* it settles when it would anyway */
 	int64_t deadline_ms;			      /* of server_now_ms(); -1: none */
 	struct connection *connection;		      /* whose pushes have to be under way too; may be NULL */
 	bool (*ready)(struct waiter *w);	      /* more to wait for; may be NULL */

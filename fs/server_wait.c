@@ -9,7 +9,8 @@ bool server_is_settled(tick_t tick)
 
 void waiter_add(struct waiter *w)
 {
-	settle_hurry(w->tick);
+	if (!w->patient)
+		settle_hurry(w->tick);
 	TAILQ_INSERT_TAIL(&server.waiters, w, link);
 	server_look_again();
 }

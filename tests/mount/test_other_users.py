@@ -2,11 +2,13 @@
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 
 import pytest
 
+from tests.lib.client import Client
 from tests.lib.users import run_as
 from tests.mount.git_helper import repository
 from tests.mount.test_git import children
@@ -72,3 +74,50 @@ def test_git_helper_of_a_users_tree_knows_no_secrets_of_root(mount, tree, other)
 
     known = run_as(other, reads)
     assert b"PATH" in known and not known.keys() & {b"TOKEN", b"GIT_CONFIG_COUNT", b"XDG_RUNTIME_DIR"}
+
+
+def test_his_question_hurries_nothing(mount, other):
+    """What is half written is published for whoever may change the tree, and for nobody else."""
+    m = mount(options="allow_other,settle_cap_ms=600000")
+    socket = os.open(m.socket, os.O_PATH)
+
+    def asks():
+        with Client(f"/proc/self/fd/{socket}") as c:
+            return c.call("hrfs-settle", str(m.path), {"timeout_ms": 300})["settled"]
+
+    with open(m.path / "f", "w") as f:
+        f.write("half")
+        f.flush()
+        assert run_as(other, asks) is False
+        assert m.settle()
+        assert run_as(other, asks) is True
+    os.close(socket)
+
+
+def test_many_other_users_leave_room_for_the_owner(mount, other):
+    """Who has the numbers of many users, as a container's root has, may connect as each of them."""
+    m = mount(options="allow_other")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    socket = os.open(m.socket, os.O_PATH)
+    clients, refused = [], 0
+    try:
+        for n in range(9 * 60):
+            os.seteuid(other.uid + n // 60)
+            try:
+                c = Client(f"/proc/self/fd/{socket}")
+            finally:
+                os.seteuid(0)
+            clients.append(c)
+            try:
+                c.send("version")
+            except BrokenPipeError:
+                pass  # it is told why before it has asked anything
+            refused += "too many connections" in c.receive().get("error", "")
+        assert refused >= 9 * 60 - 256
+        assert m.clock()
+    finally:
+        for c in clients:
+            c.close()
+        os.close(socket)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

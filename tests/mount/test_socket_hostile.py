@@ -138,6 +138,16 @@ def test_wrong_types_in_queries(m):
             c.pushes.clear()
 
 
+@pytest.mark.parametrize("value", [-(1 << 63), -1, (1 << 31), (1 << 63) - 1])
+def test_times_out_of_range(m, value):
+    c = m.client()
+    root = str(m.path)
+    for request in (["flush-subscriptions", root, {"sync_timeout": value}], ["hrfs-settle", root, {"timeout_ms": value}]):
+        assert "error" in c.ask(*request), request
+    for request in (["clock", root, {"sync_timeout": value}], ["since", root, value], ["query", root, {"fields": ["name"], "sync_timeout": value}]):
+        assert "version" in c.ask(*request), request
+
+
 # ---- many ----
 
 
