@@ -233,6 +233,25 @@ static void keep_open(node_id id, int fd, mode_t mode)
 	files_add(id, fd, !caller_privileged() && (mode & 0600) != 0600);
 }
 
+static bool is_file(int fd, const struct stat *st)
+{
+	struct identity is;
+	struct stat own;
+
+	return lower_identify(fd, "", &is, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
+}
+
+/*
+ * The name leads elsewhere already: somebody behind the mount was quick. Who has made the file has it all the same, without
+ * a name; what is there now is not his to write into, nor is its node to lead to his.
+ */
+static int enter_made(int fd, node_id *id, struct fuse_entry_param *e)
+{
+	counts_give_back(0, counts_taken());
+	e->entry_timeout = 0;
+	return lower_enter_nameless(fd, id, &e->attr);
+}
+
 /* Handle 0 and no state: no RELEASE will ever come for it. */
 void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
@@ -247,6 +266,8 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 
 	if (r == 0)
 		r = lower_look_up(dir, name, 1, &id, &e.attr);
+	if (m.fd >= 0 && (r == -ENOENT || (r == 0 && !is_file(m.fd, &e.attr))))
+		r = enter_made(m.fd, &id, &e);
 	if (r < 0) {
 		if (m.fd >= 0)
 			close(m.fd);
