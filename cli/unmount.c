@@ -1,4 +1,5 @@
 #include "cli/unmount.h"
+#include "core/base/mountpoint.h"
 #include "core/base/proc.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -94,9 +95,9 @@ int unmount(const char *mountpoint, bool lazy, struct buf *error)
 
 	if (geteuid() != 0)
 		return by_fusermount(mountpoint, lazy, error);
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+	r = mountpoint_unmount(mountpoint, lazy ? MNT_DETACH : 0);
+	if (r == 0)
 		return 0;
-	r = -errno;
 	buf_printf(error, "%s: %s", mountpoint, strerror(-r));
 	return r;
 }

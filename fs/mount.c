@@ -1,7 +1,9 @@
 #include "fs/mount.h"
 #include "core/base/log.h"
 #include "core/base/mountinfo.h"
+#include "core/base/mountpoint.h"
 #include "fs/fuse.h"
+#include "fs/lower.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,13 +30,15 @@ static int make_as_root(const struct mount_options *o, struct buf *error)
 	unsigned long flags = MS_NOSUID | MS_NODEV;
 	AUTO_BUF data = { 0 };
 	AUTO_BUF type = { 0 };
+	AUTO_FD at = mountpoint_open(o->mountpoint);
+	char path[FD_PATH_SIZE];
 	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return say(error, -errno, "/dev/fuse", NULL);
-	if (stat(o->mountpoint, &st))
-		return say(error, -errno, o->mountpoint, NULL);
+	if (at < 0 || fstat(at, &st))
+		return say(error, at < 0 ? at : -errno, o->mountpoint, NULL);
 	if (o->suid)
 		flags &= ~(unsigned long)MS_NOSUID;
 	if (o->dev)
@@ -47,7 +51,7 @@ static int make_as_root(const struct mount_options *o, struct buf *error)
 		r = buf_printf(&type, *o->subtype ? "fuse.%s" : "fuse", o->subtype);
 	if (r < 0)
 		return r;
-	if (mount(o->fsname, o->mountpoint, type.data, flags, data.data))
+	if (mount(o->fsname, fd_path(at, path), type.data, flags, data.data))
 		return say(error, -errno, "mount", NULL);
 	return take_fd(&fd);
 }
@@ -245,7 +249,7 @@ int mount_detach(const char *mountpoint, dev_t dev)
 		mountpoint = w.path;
 	}
 	if (geteuid() == 0)
-		return umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) ? -errno : 0;
+		return mountpoint_unmount(mountpoint, MNT_DETACH);
 	pid = run_fusermount((const char *[]){ FUSERMOUNT, "-u", "-z", "-q", "--", mountpoint, NULL }, -1, -1);
 	if (pid < 0)
 		return pid;
@@ -264,5 +268,5 @@ void mount_abort(const char *mountpoint, dev_t dev)
 	if (fd >= 0 && write(fd, "1", 1) == 1)
 		return;
 	if (geteuid() == 0 && is_there(mountpoint, dev))
-		umount2(mountpoint, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+		mountpoint_unmount(mountpoint, MNT_FORCE | MNT_DETACH);
 }

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.lib.mount import MountFailed
+
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
 
 CREATED = """
@@ -36,6 +38,17 @@ static void after(int dir, const char *name)
 	}
 DEFINE(openat)
 DEFINE(openat64)
+"""
+
+MOUNTED = """
+int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)
+{
+	int (*real)(const char *, const char *, const char *, unsigned long, const void *) = dlsym(RTLD_NEXT, "mount");
+
+	if (rename(getenv("ABOVE"), getenv("ASIDE")) || symlink(getenv("WRONG"), getenv("ABOVE")))
+		abort();
+	return real(source, target, type, flags, data);
+}
 """
 
 HEAD = """
@@ -93,3 +106,18 @@ def test_a_new_file_that_is_gone_at_once(mount, tree, before):
         assert not (m.path / name).exists()
         os.close(fd)
     assert (tree.src / "elsewhere").read_text() == (m.path / "elsewhere").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="fusermount3 mounts for ordinary users")
+def test_a_link_above_the_mountpoint_leads_nobody_elsewhere(mount, tree, before):
+    above, aside, wrong = (tree.dir / name for name in ("above", "aside", "wrong"))
+    for d in (above, wrong):
+        (d / "mnt").mkdir(parents=True)
+    try:
+        with pytest.raises(MountFailed):  # it is not where it was to be
+            mount(mnt=above / "mnt", env=before(MOUNTED) | {"ABOVE": str(above), "ASIDE": str(aside), "WRONG": str(wrong)})
+        with open("/proc/self/mountinfo") as f:
+            assert str(wrong) not in f.read()
+    finally:
+        for d in (aside, wrong):
+            subprocess.run(["umount", "-l", d / "mnt"], stderr=subprocess.DEVNULL)
