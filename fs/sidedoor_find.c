@@ -69,6 +69,7 @@ void find(node_id dir, const char *name, struct found *out)
 			r = lower_identify(d->fd, name, &is, &st);
 		dirs_put(d);
 		out->type = r == 0 ? is.type : 0;
+		out->hidden = r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ESTALE;
 		current = compare(out, r == 0 ? &is : NULL, version);
 	}
 }
@@ -77,6 +78,9 @@ void found_enter(const struct found *f)
 {
 	struct node *d, *now, *there;
 
+	/* who has it open goes on by its name when it can be looked at again */
+	if (f->hidden)
+		return;
 	pthread_mutex_lock(&table_lock);
 	d = table_node(f->dir);
 	now = d ? table_child(table_index(d), f->name) : NULL;

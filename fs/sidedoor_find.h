@@ -10,6 +10,7 @@ struct found {
 	mode_t type;	  /* S_IFMT bits of what is there; 0: nothing */
 	mode_t was;	  /* of what is known */
 	bool elsewhere;	  /* what is known has another name too */
+	bool hidden;	  /* what is there cannot be told: no right to look, or the lower fails */
 };
 
 void find(node_id dir, const char *name, struct found *out);

@@ -177,7 +177,7 @@ static void other_names_changed(const struct handling *h, const struct found *f,
 
 static void gone(const struct handling *h, const struct found *f)
 {
-	if (!f->known || !S_ISDIR(f->was) || f->known == f->there)
+	if (!f->known || !S_ISDIR(f->was) || f->known == f->there || f->hidden)
 		return;
 	if (!f->elsewhere)
 		adopt_drop(f->known);

@@ -144,6 +144,36 @@ def test_switched_off(mount):
     wait_until(lambda: (m.path / "f").exists())
 
 
+HOLDS = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+print("open", flush=True)
+sys.stdin.readline()
+print(os.fstat(fd).st_size, os.pread(fd, 99, 0), flush=True)
+"""
+
+
+def test_a_change_that_the_mount_may_not_look_at(mount, other, tree):
+    """What it cannot see now is not gone: who has it open inside goes on when it can be seen again."""
+    os.chown(tree.dir, other.uid, other.gid)
+    d, f = tree.src / "d", tree.src / "d" / "f"
+    d.mkdir()
+    f.write_text("content")
+    for path in (d, f):
+        os.chown(path, other.uid, other.gid)
+    m = mount(user=other)
+    watched(m)
+    argv = ["/usr/bin/python3", "-c", HOLDS, m.path / "d" / "f"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, user=other.uid, group=other.gid, extra_groups=[]) as holder:
+        assert holder.stdout.readline() == "open\n"
+        d.chmod(0)
+        f.write_text("more than that")
+        m.clock()  # by then it has been told
+        d.chmod(0o755)
+        m.clock()
+        assert holder.communicate("\n")[0] == "14 b'more than that'\n"
+
+
 def test_a_mount_put_over_a_part(mount, tree):
     if os.geteuid():
         pytest.skip("needs root, to mount")
