@@ -118,7 +118,9 @@ def each_way_of_writing_kills_setuid(d):
 
     def by(way):
         fd = os.open(f, os.O_WRONLY)
-        return [told(way, fd), facts(f)]
+        answer = told(way, fd)
+        # what a lower cannot do takes them away in the mount all the same: they go before the content changes
+        return [answer, facts(f) if answer != -1 else None]
 
     out = []
     for way in (copies, allocates(0), allocates(3), allocates(0x10)):
