@@ -302,14 +302,19 @@ fuzz_one() { # PROGRAM
 	grep -E 'number_of_executed_units|DONE' "$work/$name.log" | sed "s/^/$name | /"
 }
 
+# All at once: each takes one processor.
 stage_fuzz() {
+	fuzzers=
 	for program in "$here"/build-test/tests/fuzz/fuzz_*; do
 		case $program in
 		*.p | *'*') continue ;;
 		*/fuzz_toml) [ -n "$long" ] || continue ;; # of one's own tree: not at each time
 		esac
-		check "$(basename "$program") (seed $seed)" fuzz_one "$program"
+		check "$(basename "$program") (seed $seed)" fuzz_one "$program" &
+		fuzzers="$fuzzers $!"
 	done
+	children="$children $fuzzers"
+	wait $fuzzers
 }
 
 # As on an old kernel: whatever hrfs probes for is said not to be there.
