@@ -143,7 +143,7 @@ BY_HAND = "killed and started by hand"
 def main():
     table = Table(
         f"From a save until the new version serves, milliseconds: median (min–max) of {ROUNDS} alternating turns of {SAVES} saves",
-        "who", "ms", "refused connections",
+        "who", "ms", "connections refused or broken",
     )  # fmt: skip
     with Place() as place:
         names = [BY_HAND, *tools(place.make("names"), 1)]
