@@ -61,6 +61,8 @@ int config_parse_duration(const char *text, int64_t *ms);
 int config_parse_ready(const char *text, struct config_ready *out);
 int config_parse_reload(const char *text, struct config_reload *out);
 bool config_is_address(const char *text);
+/* an extended one, of at most 4096 bytes, which comes to at most 20,000 characters when repetitions are written out */
+bool config_is_regex(const char *text);
 int config_command_set(struct config_command *c, const char *line);
 void config_service_done(struct config_service *s);
 /* the name of at most len names (stride bytes apart) that is nearest to word, or NULL when none is near */

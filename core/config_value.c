@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +95,6 @@ int config_parse_ready(const char *text, struct config_ready *out)
 {
 	struct config_ready ready = { 0 };
 	const char *rest = strchr(text, ':');
-	regex_t regex;
 
 	rest = rest ? rest + 1 : NULL;
 	if (strcmp(text, "notify") == 0) {
@@ -111,9 +109,8 @@ int config_parse_ready(const char *text, struct config_ready *out)
 		ready.kind = CONFIG_READY_HTTP;
 	} else if (strncmp(text, "log:", 4) == 0 && *rest) {
 		ready.kind = CONFIG_READY_LOG;
-		if (strlen(rest) > 4096 || regcomp(&regex, rest, REG_EXTENDED | REG_NOSUB))
+		if (!config_is_regex(rest))
 			return -EINVAL;
-		regfree(&regex);
 	} else if (strncmp(text, "delay:", 6) == 0 &&
 		   config_parse_duration(rest, &ready.delay_ms) == 0 && ready.delay_ms <= 3600000) {
 		ready.kind = CONFIG_READY_DELAY;

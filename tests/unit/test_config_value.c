@@ -76,6 +76,52 @@ static void test_nearest(void **unused)
 	}
 }
 
+static void test_regexes(void **unused)
+{
+	static const char *const good[] = {
+		"listening on .*:[0-9]{1,5}$",
+		"[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}",
+		"a{1000}",
+		"([[:digit:]]{4}-){2}",
+		"[](){255}]{255}",
+		"[[.(.]]*(ready|up)+",
+		"\\({200}",
+		"a)",
+		"(a{100}){190}",
+		"[^]]x",
+	};
+	static const char *const bad[] = {
+		"(a{255}){255}",
+		"a{255}{255}",
+		"((((((a{9}){9}){9}){9}){9}){9})",
+		"(a{300}b{300}c{300}){23}",
+		"(",
+		"[",
+		"a{2,1}",
+		"a{20000}",
+		"([a-z]{150}){150}",
+		"(\\){150}){150}",
+		"a{99999999999999999999}",
+	};
+	AUTO_BUF nested = { 0 };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (!config_is_regex(good[i]))
+			fail_msg("'%s' is refused", good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (config_is_regex(bad[i]))
+			fail_msg("'%s' is taken", bad[i]);
+	}
+	/* each "+" writes what stands before it twice */
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(buf_puts(&nested, "("), 0);
+	assert_int_equal(buf_puts(&nested, "a"), 0);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(buf_puts(&nested, "+)"), 0);
+	assert_false(config_is_regex(buf_str(&nested)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_regexes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
