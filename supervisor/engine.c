@@ -106,6 +106,7 @@ static void do_stop(struct service *s)
 {
 	s->ran_at_stop = s->current || s->build.job;
 	uv_timer_stop(s->timer);
+	kept_stop(s);
 	build_stop(s);
 	side_stop(s);
 	if (s->newcomer)
@@ -308,7 +309,7 @@ static bool is_blocked(const struct service *s)
 
 bool service_is_settled(const struct service *s)
 {
-	if (run_is_draining(s) || plan_has_later(&s->plan))
+	if (s->looking || run_is_draining(s) || plan_has_later(&s->plan))
 		return false;
 	if (s->state == SERVICE_WAITING || s->state == SERVICE_REWAITING)
 		return is_blocked(s);

@@ -30,6 +30,7 @@ struct engine_options {
 	struct link *link;
 	struct timeline *timeline;
 	const char *mountpoint;	 /* absolute */
+	const char *source;	 /* of the tree; absolute. What its jobs read is kept for it. NULL: nowhere */
 	const char *default_cwd; /* of services without cwd:, relative to the mountpoint; NULL: itself */
 	dev_t device;		 /* of the mount */
 	bool lend_terminal;	 /* a single service has the terminal itself */

@@ -50,7 +50,8 @@ struct service *service_new(struct engine *e, struct settings *settings, const s
 	s->name = strdup(config->name);
 	s->timer = new_timer(s);
 	s->drain_timer = new_timer(s);
-	if (!s->name || !s->timer || !s->drain_timer) {
+	s->keep_timer = new_timer(s);
+	if (!s->name || !s->timer || !s->drain_timer || !s->keep_timer) {
 		service_free(s);
 		return NULL;
 	}
@@ -63,6 +64,8 @@ void service_free(struct service *s)
 		uv_close((uv_handle_t *)s->timer, on_closed);
 	if (s->drain_timer)
 		uv_close((uv_handle_t *)s->drain_timer, on_closed);
+	if (s->keep_timer)
+		uv_close((uv_handle_t *)s->keep_timer, on_closed);
 	plan_done(&s->plan);
 	echo_done(s);
 	outputs_done(s);
@@ -158,7 +161,9 @@ static int add_service(struct engine *e, struct settings *settings, const struct
 	if (!s)
 		return -ENOMEM;
 	e->services[e->count++] = s;
-	say_record_reason(s, "first start");
+	if (kept_load(s))
+		return 0;
+	say_record_reason(s, FIRST_START);
 	engine_post(s, EVENT_START);
 	return 0;
 }

@@ -29,10 +29,11 @@ void reads_say_how(struct engine *e, const struct reads *r)
 
 void reads_begin(struct service *s, enum plan_stage stage)
 {
+	s->begun++;
 	plan_stage_begin(&s->plan, stage);
 }
 
-static const struct config_command *command_of(const struct service *s, enum plan_stage stage)
+const struct config_command *reads_command(const struct service *s, enum plan_stage stage)
 {
 	const struct config_service *c = s->config;
 
@@ -49,7 +50,7 @@ static bool is_seen_whole(const struct service *s, enum plan_stage stage, struct
 		return true; /* it has not run, so it has read nothing */
 	if (!r || !reads_are_whole(r) || (runs_on && !reads_go_on(r)))
 		return false;
-	return !is_outsourced(command_of(s, stage)->argv.items);
+	return !is_outsourced(reads_command(s, stage)->argv.items);
 }
 
 static void take_cause(const struct change *c, void *arg)
@@ -69,6 +70,7 @@ void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool g
 	if (r) {
 		readset_add_all(&s->plan.reads[stage].set, reads_set(r));
 		s->witness = reads_how(r);
+		kept_known(s);
 	}
 	if (!plan_stage_known(&s->plan, stage, is_seen_whole(s, stage, j), good && j, take_cause, s))
 		return;
@@ -80,7 +82,8 @@ void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool g
 
 void reads_one_more(struct service *s, const char *path, unsigned how)
 {
-	readset_add(&s->plan.reads[PLAN_RUN].set, path, how);
+	if (readset_add(&s->plan.reads[PLAN_RUN].set, path, how))
+		kept_one_more(s);
 }
 
 void reads_lost(struct service *s)

@@ -17,6 +17,7 @@
 #include "supervisor/timeline.h"
 
 #define ENGINE_TEXT_MAX (64 * 1024) /* of a failed command's output, in answers */
+#define FIRST_START "first start"
 
 struct job;
 
@@ -118,6 +119,12 @@ struct service {
 	int64_t try_wall_ms;	    /* the code that was tried last is of then */
 	uv_timer_t *timer;	    /* back-off, a signal's reload, sockets of the leaving */
 	uv_timer_t *drain_timer;
+	uv_timer_t *keep_timer;
+	int64_t keep_ms;   /* until what is known is kept */
+	bool unkept;	   /* more is known than is kept */
+	bool keeping;	   /* it is being written */
+	bool looking;	   /* what was kept is being looked at, before the first start */
+	unsigned begun;	   /* runs of its jobs */
 	unsigned drain_polls;
 	char *trouble;		   /* what is wrong, one line; NULL: nothing */
 	char *trouble_text;	   /* the compiler's text */
@@ -147,6 +154,7 @@ struct engine {
 	unsigned holds; /* events wait until all are released */
 	bool carrying_out, paused, stopping;
 	bool witness_said; /* by which way it is known what jobs read */
+	bool keep_failed;  /* … and said */
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
 	uint64_t works;	  /* commands that have ended: what they wrote may concern others */
@@ -246,6 +254,19 @@ bool reads_run_is_good(const struct service *s);
 bool reads_run_might_be_good(const struct service *s);
 /* says once, when it is known, by which way it is known what jobs read, and what would better it */
 void reads_say_how(struct engine *e, const struct reads *r);
+
+const struct config_command *reads_command(const struct service *s, enum plan_stage stage);
+
+/* ---- engine_kept.c: kept from one run of hrfs to the next ---- */
+
+/* true: EVENT_START comes once what was kept has been read */
+bool kept_load(struct service *s);
+/* a run of one of its jobs is known */
+void kept_known(struct service *s);
+/* something more is */
+void kept_one_more(struct service *s);
+/* before the end: what is not kept yet */
+void kept_stop(struct service *s);
 
 /* ---- engine_outputs.c: is what a build has made what it was? ---- */
 

@@ -126,7 +126,7 @@ void check_if_stale(struct service *s)
 {
 	const struct plan_reads *r = &s->plan.reads[PLAN_CHECK];
 
-	if (!r->known || r->open || s->forced || s->config->watch.count || plan_stage_is_stale(&s->plan, PLAN_CHECK))
+	if (!r->known || r->open || !s->check.result || s->forced || s->config->watch.count || plan_stage_is_stale(&s->plan, PLAN_CHECK))
 		check_begin(s);
 }
 

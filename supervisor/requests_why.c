@@ -27,6 +27,8 @@ static const char *verb_of(const struct reload_cause *c)
 		return "removed";
 	if (c->before.kind == STATE_FILE && c->after.kind == STATE_FILE && c->before.exec != c->after.exec)
 		return "its executable bits or content changed";
+	if (c->before.kind == STATE_DIR && c->after.kind == STATE_DIR)
+		return "its names changed";
 	return c->writer.appended ? "appended to" : "changed";
 }
 

@@ -365,6 +365,7 @@ static int make_engine(struct supervisor *s, struct buf *error)
 		.link = s->link,
 		.timeline = s->timeline,
 		.mountpoint = o->mountpoint,
+		.source = o->source,
 		.default_cwd = o->command ? o->cwd : NULL,
 		.lend_terminal = !o->detached && !o->keys,
 		.ptys = o->detached || isatty(STDOUT_FILENO),
@@ -409,8 +410,7 @@ static int make_engine(struct supervisor *s, struct buf *error)
 	return r < 0 ? r : requests_new(&q, &s->requests);
 }
 
-/* All has ended: one more Ctrl-C must not replace the exit status that is known already. */
-static void block_stops(void)
+static void block_stops(sigset_t *before)
 {
 	sigset_t stops;
 
@@ -419,12 +419,27 @@ static void block_stops(void)
 	sigaddset(&stops, SIGTERM);
 	sigaddset(&stops, SIGHUP);
 	sigaddset(&stops, SIGQUIT);
-	pthread_sigmask(SIG_BLOCK, &stops, NULL);
+	pthread_sigmask(SIG_BLOCK, &stops, before);
+}
+
+static void nothing(uv_work_t *work)
+{
+}
+
+/* A thread of the pool that does not block what this one blocks at the end would take it there. */
+static void start_pool(uv_loop_t *loop)
+{
+	static uv_work_t first;
+	sigset_t before;
+
+	block_stops(&before);
+	uv_queue_work(loop, &first, nothing, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void free_parts(struct supervisor *s)
 {
-	block_stops();
+	block_stops(NULL); /* all has ended: one more Ctrl-C must not replace the exit status that is known already */
 	requests_free(s->requests);
 	link_free(s->link);
 	ending_free(s->ending);
@@ -447,6 +462,7 @@ int supervisor_run(const struct options *options)
 
 	if (r < 0)
 		return SUPERVISOR_FAILED;
+	start_pool(&s.loop);
 	if (options->command)
 		r = command_prepare(options, &s.apart);
 	if (r == 0)
