@@ -71,6 +71,7 @@ static bool read_some(struct witness *w)
 	_Alignas(struct fanotify_event_metadata) char buf[READ_SIZE];
 	struct fanotify_event_metadata *e = (void *)buf;
 	ssize_t n = read(w->group, buf, sizeof(buf));
+	bool any;
 
 	if (n < 0 && errno == EAGAIN)
 		return false;
@@ -81,7 +82,8 @@ static bool read_some(struct witness *w)
 			w->events->lost(w->arg);
 		return errno == EINTR || errno == EMFILE || errno == ENFILE || errno == ENOENT || errno == EACCES;
 	}
-	for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n)) {
+	any = n > 0;
+	for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n)) { /* which counts n down */
 		AUTO_FD fd = e->fd;
 
 		if (e->vers != FANOTIFY_METADATA_VERSION || (e->mask & FAN_Q_OVERFLOW))
@@ -89,7 +91,7 @@ static bool read_some(struct witness *w)
 		else if (fd >= 0)
 			tell(w, e);
 	}
-	return n > 0;
+	return any;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
