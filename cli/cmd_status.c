@@ -215,11 +215,15 @@ static void print_avoided(const json_t *s)
 		return;
 	json_array_foreach(list, i, one)
 	{
-		buf_puts(&examples, i ? ", " : " (");
+		buf_puts(&examples, i ? ", " : ": ");
 		say_safe(&examples, json_string_value(one));
 	}
-	printf("  %-12s reloaded %lld times, and %lld times not, for nothing that it reads had changed%s%s\n", "", reloads,
-	       avoided, buf_str(&examples), examples.len ? ")" : "");
+	printf("  %-12s reloaded ", "");
+	if (reloads == 1)
+		printf("once");
+	else
+		printf("%lld times", reloads);
+	printf("; %lld change%s needed no reload%s\n", avoided, avoided == 1 ? "" : "s", buf_str(&examples));
 }
 
 static void print_services(const json_t *m)
