@@ -57,6 +57,7 @@ static void do_drop_new(struct service *s)
 {
 	run_leave(s, s->newcomer);
 	s->newcomer = NULL;
+	s->start.end = engine_wall_ms();
 	reads_known(s, PLAN_RUN, NULL, false);
 }
 

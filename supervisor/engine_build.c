@@ -22,17 +22,17 @@ void build_forget(struct service *s)
 	map_done(&s->build.outputs);
 }
 
-static bool overlaps(const struct build *b, const struct batch *batch, int64_t settle_ms)
+static bool overlaps(const struct span *span, const struct batch *batch, int64_t settle_ms)
 {
-	if (!b->begin_wall_ms || batch->time_ms <= b->begin_wall_ms)
+	if (!span->begin || batch->time_ms <= span->begin)
 		return false;
-	return !b->end_wall_ms || batch->time_ms - settle_ms <= b->end_wall_ms;
+	return !span->end || batch->time_ms - settle_ms <= span->end;
 }
 
 bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 {
 	struct build *b = &s->build;
-	bool during = overlaps(b, batch, settle_ms);
+	bool during = overlaps(&b->span, batch, settle_ms);
 	char job[WRITER_JOB_SIZE];
 
 	snprintf(job, sizeof(job), "%s/build", s->name);
@@ -47,7 +47,7 @@ bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 		}
 	}
 	reads_take_written(s, batch);
-	return during;
+	return during || overlaps(&s->start, batch, settle_ms);
 }
 
 void build_dirty(struct service *s)
@@ -80,7 +80,7 @@ static void set_times_back(struct service *s)
 	struct map_entry *e = NULL;
 
 	while ((e = map_next(&b->outputs, e)))
-		set_back(s->engine->o.mountpoint, e->key, b->begin_wall_ms - CLOCK_STEP_MS);
+		set_back(s->engine->o.mountpoint, e->key, b->span.begin - CLOCK_STEP_MS);
 	b->dirty = false;
 }
 
@@ -209,7 +209,7 @@ static void on_ended(struct job *j, void *arg)
 	int64_t took = engine_now_ms() - b->start_ms;
 
 	b->job = NULL;
-	b->end_wall_ms = engine_wall_ms();
+	b->span.end = engine_wall_ms();
 	s->engine->works++;
 	uv_timer_stop(s->timer);
 	if (b->cleaning && is_good(b) && !b->cancelled) {
@@ -324,6 +324,7 @@ static void attempt(struct service *s)
 		set_times_back(s);
 	build_forget(s);
 	plan_begin(&s->plan);
+	s->attempts++;
 	s->try_wall_ms = engine_wall_ms();
 	check_if_stale(s);
 	if (!build && !clean) {
@@ -331,8 +332,7 @@ static void attempt(struct service *s)
 		good(s);
 		return;
 	}
-	b->begin_wall_ms = s->try_wall_ms;
-	b->end_wall_ms = 0;
+	b->span = (struct span){ .begin = s->try_wall_ms };
 	b->cleaning = clean;
 	begin_now(s);
 }

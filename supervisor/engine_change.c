@@ -75,7 +75,8 @@ static void take(struct service *s, const struct batch *b, int64_t settle_ms)
 	}
 	if (unread && !any)
 		note_avoided(s, b);
-	if (echo_take(s, b, during) || !any || !plan_is_stale(&s->plan) || s->state == SERVICE_STOPPED) {
+	if (echo_take(s, b, during) || !any || cycle_take(s, b) || !plan_is_stale(&s->plan) ||
+	    s->state == SERVICE_STOPPED) {
 		look_at_check(s, b);
 		return;
 	}
@@ -118,7 +119,7 @@ static void reload(struct service *s, bool full, const char *reason)
 	s->forced = true;
 	s->full = s->full || full;
 	s->build.again = s->build.job || s->build.deciding;
-	s->held_back = false;
+	s->held_back = NULL;
 	pace_changed(&s->pace);
 	say_record_reason(s, reason);
 	engine_post(s, s->state == SERVICE_STOPPED ? EVENT_START : EVENT_CHANGE);

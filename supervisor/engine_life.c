@@ -68,6 +68,7 @@ void service_free(struct service *s)
 		uv_close((uv_handle_t *)s->keep_timer, on_closed);
 	plan_done(&s->plan);
 	echo_done(s);
+	cycle_done(s);
 	outputs_done(s);
 	strv_done(&s->avoided_for);
 	build_forget(s);

@@ -66,6 +66,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 		AUTO_BUF error = { 0 };
 
 		if (was_started_last(g)) {
+			s->start.end = engine_wall_ms();
 			say_trouble(s, "not ready within %.3g s: %s", (double)g->config->ready_timeout_ms / 1000, text);
 			engine_post(s, EVENT_TIMEOUT);
 		}
@@ -84,6 +85,7 @@ static void on_ready(struct ready *r, int status, const char *text, void *arg)
 	expect_up(&s->expect, g->only_alive, g->up_ms - g->start_ms, g->config->ready_timeout_ms);
 	if (!was_started_last(g))
 		return;
+	s->start.end = g->up_wall_ms;
 	job_close_window(g->job);
 	say_stage(s, STAGE_START, g->up_ms - g->start_ms);
 	engine_post(s, EVENT_UP);
@@ -207,6 +209,8 @@ static void on_ended(struct job *j, void *arg)
 	enum service_event event = has_crashed(g) ? EVENT_CRASHED : EVENT_ENDED;
 	bool good = !g->could_not && !g->status.signalled && !g->status.code;
 
+	if (was_started_last(g) && !s->start.end)
+		s->start.end = engine_wall_ms();
 	/* of a server it is known already, unless it has ended before it was ready, or is a command that ends */
 	if (was_started_last(g) && s->plan.reads[PLAN_RUN].open)
 		reads_known(s, PLAN_RUN, j, good && !g->asked);
@@ -355,6 +359,7 @@ void run_spawn(struct service *s, enum place place)
 	if (r == 0)
 		g = generation_new(s, place);
 	s->run_is_newest = false;
+	s->start = (struct span){ .begin = engine_wall_ms() };
 	reads_begin(s, PLAN_RUN);
 	if (g && start(g, &error) == 0) {
 		*(place == PLACE_NEWCOMER ? &s->newcomer : &s->current) = g;
@@ -366,6 +371,7 @@ void run_spawn(struct service *s, enum place place)
 		s->code = 126;
 	if (g)
 		generation_free(g);
+	s->start.end = engine_wall_ms();
 	reads_known(s, PLAN_RUN, NULL, false);
 	engine_post(s, place == PLACE_NEWCOMER ? EVENT_NEW_ENDED : EVENT_CRASHED);
 }

@@ -60,6 +60,11 @@ struct generation {
 	bool reloading; /* it has said that it takes in new code, and not yet that it has */
 };
 
+/* wall clock, ms since the epoch */
+struct span {
+	int64_t begin, end; /* begin 0: not yet; end 0: it is not over */
+};
+
 /* the build command and what is known of the one that ran last */
 struct build {
 	struct job *job; /* NULL: none runs */
@@ -72,7 +77,7 @@ struct build {
 	bool waits_for_it; /* … and the next one waits for that */
 	uint64_t output_mark;
 	int64_t start_ms;		    /* monotonic */
-	int64_t begin_wall_ms, end_wall_ms; /* end: 0 while it runs */
+	struct span span;
 	struct process_status status;
 	char *could_not;
 	struct map outputs; /* what it wrote: path -> itself (any pointer) */
@@ -101,8 +106,12 @@ struct service {
 	struct plan plan;
 	struct pace pace;
 	struct expect expect;
-	struct map echoes; /* engine_echo.c: path -> in how many builds it changed */
-	bool held_back;	   /* something changed, and is not built for */
+	struct map echoes;	     /* engine_echo.c: path or writer -> struct echo *, owned */
+	unsigned attempts;	     /* to build and start */
+	struct span start;	     /* of the last one: until it was ready, or ended */
+	char *cause_job, *cause_path; /* engine_cycle.c: for whose work it was built last; NULL: nobody's here */
+	unsigned laps;		     /* that this came of its own work, in a row */
+	const char *held_back;	     /* something changed, and is not built for; static text: what */
 	struct build build;
 	struct map prints; /* engine_outputs.c: path -> struct print *, owned */
 	bool run_is_newest; /* current is ready, and nothing newer has been tried since */
@@ -225,7 +234,7 @@ void build_begin(struct service *s);
 /* a change while it runs */
 void build_later(struct service *s);
 void build_stop(struct service *s);
-/* a batch came; true: while a build ran */
+/* a batch came; true: while it was being built or started */
 bool build_take(struct service *s, const struct batch *b, int64_t settle_ms);
 void build_forget(struct service *s);
 
@@ -278,9 +287,15 @@ void outputs_done(struct service *s);
 
 /* ---- engine_echo.c ---- */
 
-/* true: nothing is to be built for this batch. during: it overlaps a build of the service */
+/* true: nothing is to be built for this batch. during: as build_take answered */
 bool echo_take(struct service *s, const struct batch *batch, bool during);
 void echo_done(struct service *s);
+
+/* ---- engine_cycle.c ---- */
+
+/* true: nothing is to be built for this batch, which counts */
+bool cycle_take(struct service *s, const struct batch *batch);
+void cycle_done(struct service *s);
 
 /* ---- engine_run.c ---- */
 

@@ -111,7 +111,7 @@ void view_summary(const struct service *s, struct buf *out)
 	if (s->current && s->current->reloads_itself)
 		buf_puts(out, "; reloads itself");
 	if (s->held_back)
-		buf_puts(out, "; not built again for what changes only while its build runs");
+		buf_printf(out, "; not built again for %s", s->held_back);
 	if (s->check.result && !s->check.ok)
 		buf_printf(out, "; %s", s->check.result);
 	if (s->engine->paused)

@@ -41,6 +41,33 @@ SERVER = textwrap.dedent(
 )
 
 
+class Web:
+    """The service web of a supervisor: a change of this or that, and what came of it."""
+
+    def __init__(self, supervised):
+        self.s = supervised
+        self.path = supervised.m.path
+
+    def number(self, service="web"):
+        """Of its newest reload."""
+        return self.s.reloads(service)[0]["number"]
+
+    def outcome(self, before, service="web"):
+        """What has come since that number: "nothing", or the newest reload's decision and whether there was a build."""
+        self.s.ready(60)
+        newest = self.s.reloads(service)[0]
+        if newest["number"] == before:
+            return "nothing"
+        return newest["decision"], "build" in [stage["name"] for stage in newest["stages"]]
+
+    def write(self, name, text):
+        """As outcome()."""
+        before = self.number()
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.path / name).write_text(text)
+        return self.outcome(before)
+
+
 class Supervised:
     """`m` is the mount, `run` the supervisor's process; ask() asks it through the mount's socket."""
 

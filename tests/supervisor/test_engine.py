@@ -614,13 +614,15 @@ def test_the_end_names_who_is_still_inside(run_own, start):
     s.m.wait_end()
 
 
-def test_a_tool_beside_the_build_does_not_keep_it_building(supervise, free_port, tree):
-    """What changes only while the build runs is not built for for ever, and that is said."""
+@pytest.mark.parametrize("stage", ["build", "run"])
+def test_a_tool_beside_a_job_does_not_keep_it_running(supervise, free_port, tree, stage):
+    """What changes only while the build runs, or the tests, is no reason for ever, and that is said."""
     ask, answer = tree.dir / "ask", tree.dir / "answer"
     os.mkfifo(ask)
     os.mkfifo(answer)
     files = {"build.sh": f"cat stamp; trap '' TERM; echo x > {ask}; read line < {answer}\n", "stamp": ""}
-    s = supervise(BUILD.format(port=free_port()), files=files)
+    tests = "services:\n  web:\n    run: sh build.sh\n    ready: exit\n"
+    s = supervise(BUILD.format(port=free_port()) if stage == "build" else tests, files=files)
     asked, answered = os.open(ask, os.O_RDWR), os.open(answer, os.O_RDWR)
     try:
         for i in range(4):
@@ -631,7 +633,7 @@ def test_a_tool_beside_the_build_does_not_keep_it_building(supervise, free_port,
         result = s.wait()
         assert not result["ok"]
         assert "not built again" in s.service("web")["summary"]
-        s.run.wait_for("hrfs: web: failed: stamp changed only while its build ran, 3 times in a row.*ignore:")
+        s.run.wait_for("hrfs: web: failed: stamp changed only while it was built or started, 3 times in a row.*ignore:")
         # anything else is built for, and so is that file when it is saved by itself
         os.write(answered, b"x\n")
         (s.m.path / "stamp").write_text("mine")

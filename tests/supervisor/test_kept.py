@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib.wait import wait_until
+from tests.supervisor.supervised import Web
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's hrfs-job has no capability in a build tree")
 
@@ -30,23 +31,12 @@ services:
 FILES = {"build.sh": BUILD, "in/a": "a\n", "in/list/one": "1\n", "conf": "c\n", "stamp": "1\n", "README": "r", ".gitignore": "out\n"}
 
 
-class Web:
+class Kept(Web):
     """One tree, and one supervisor after the other."""
 
-    def __init__(self, supervise, test):
-        self.s = supervise(CONFIG, files=FILES).ready()
-        self.path, self.store = self.s.m.path, test.dir / "state" / "hrfs" / "reads"
-
-    def number(self):
-        return self.s.reloads("web")[0]["number"]
-
-    def write(self, name, text):
-        """What became of it: "nothing", or whether it was built for it."""
-        before = self.number()
-        (self.path / name).write_text(text)
-        self.s.ready()
-        newest = self.s.reloads("web")[0]
-        return "nothing" if newest["number"] == before else "build" in [stage["name"] for stage in newest["stages"]]
+    def __init__(self, supervised, test):
+        super().__init__(supervised)
+        self.store = test.dir / "state" / "hrfs" / "reads"
 
     def file(self):
         """None while there is none."""
@@ -79,7 +69,7 @@ def web(supervise, test):
     made = []
 
     def make():
-        made.append(Web(supervise, test))
+        made.append(Kept(supervise(CONFIG, files=FILES).ready(), test))
         return made[-1]
 
     yield make
@@ -94,9 +84,9 @@ def test_the_first_save_after_a_restart(web):
     assert w.first() == set()
     # this build has read nothing but the stamp
     assert w.write("README", "other") == "nothing"
-    assert w.write("in/a", "b\n") is True
-    assert w.write("conf", "d\n") is False
-    assert w.write("in/list/two", "2\n") is True
+    assert w.write("in/a", "b\n") == ("build", True)
+    assert w.write("conf", "d\n") == ("restart", False)
+    assert w.write("in/list/two", "2\n") == ("build", True)
 
 
 def test_what_has_changed_meanwhile(web):
@@ -127,7 +117,7 @@ def test_killed_before_it_has_ended(web):
     w.again()
     w.first()
     assert w.write("README", "other") == "nothing"
-    assert w.write("in/a", "b\n") is True
+    assert w.write("in/a", "b\n") == ("build", True)
 
 
 def test_another_command_has_read_nothing(web):
@@ -176,7 +166,7 @@ def test_nowhere_to_keep_it(web):
     w.store.write_text("in the way")
     w.again()
     w.s.run.wait_for("cannot be kept for the next start: Not a directory")
-    assert w.write("in/a", "b\n") is not None
+    assert w.write("conf", "d\n") == ("restart", False)
     assert w.s.run.output().count("cannot be kept") == 1
 
 
@@ -197,7 +187,7 @@ def test_a_full_disk(web, test):
         w.again(env={"XDG_STATE_HOME": str(disk)})
         w.s.run.wait_for("cannot be kept for the next start: No space left on device")
         assert w.write("README", "other") == "nothing"
-        assert w.write("in/a", "b\n") is True  # the old one is there as it was
+        assert w.write("in/a", "b\n") == ("build", True)  # the old one is there as it was
         w.end()
         assert [f.name for f in store.iterdir()] == [w.file().name]
         assert (store / w.file().name).read_bytes() == before
@@ -230,4 +220,4 @@ def test_killed_while_it_is_written(web, call):
     w.first()
     assert "damaged" not in w.s.run.output()
     assert w.write("README", "other") == "nothing"
-    assert w.write("in/a", "c\n") is True
+    assert w.write("in/a", "c\n") == ("build", True)
