@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "fs/lane.h"
 #include "fs/ops.h"
+#include "hrfs-config.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -125,8 +126,13 @@ static struct notice *next(void)
 static void expire(node_id dir, const char *name)
 {
 	size_t len = strlen(name);
+#ifdef HRFS_EXPIRE_TAKES_FLAGS
+	int r = fuse_lowlevel_notify_expire_entry(session, dir, name, len, FUSE_LL_EXPIRE_ONLY);
+#else
+	int r = fuse_lowlevel_notify_expire_entry(session, dir, name, len);
+#endif
 
-	if (fuse_lowlevel_notify_expire_entry(session, dir, name, len, FUSE_LL_EXPIRE_ONLY) == -ENOSYS)
+	if (r == -ENOSYS)
 		fuse_lowlevel_notify_inval_entry(session, dir, name, len);
 }
 
