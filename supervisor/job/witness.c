@@ -95,8 +95,9 @@ int witness_begin(const char *mountpoint, int *group, struct buf *why)
 
 	if (events < 0)
 		return refuse(why, "fanotify_init");
-	/* slave: what is mounted or unmounted outside arrives, what the job does does not leave */
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+	/* slave: what is mounted or unmounted outside arrives, what the job does does not leave, except where / is no
+	 * mount (a chroot): there it does, as without the namespace */
+	if (unshare(CLONE_NEWNS) || (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) && errno != EINVAL))
 		return refuse(why, "a mount namespace of its own");
 	/* the copy: the path led to the original until now */
 	mount_fd = open(mountpoint, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

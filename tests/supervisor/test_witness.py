@@ -134,6 +134,29 @@ def test_what_is_no_mount_of_theirs(job, mount, tree, test, other):
         assert j.group is None
 
 
+def test_in_a_root_directory_that_is_no_mount(job, mount, test, capable):
+    """As chroot makes one of a directory: / has no mount of its own there that could be made private."""
+    root, enter = test.dir / "root", test.dir / "enter"
+    root.mkdir()
+    enter.write_text(
+        f"""#!/bin/sh
+exec unshare --mount sh -ec '
+for place in /*; do
+    if [ -L "$place" ]; then cp -P "$place" {root}
+    elif [ -d "$place" ]; then mkdir {root}$place && mount --rbind "$place" {root}$place
+    fi
+done
+exec chroot {root} "$@"' sh {capable} "$@"
+"""
+    )
+    enter.chmod(0o755)
+    m = mount()
+    j = job(m.path, "true", user=None, program=enter)
+    assert j.hear() == "witness"
+    (marked,) = j.marked()
+    assert " fuse.hrfs " in marked and str(m.path) in marked
+
+
 def test_a_path_that_changes_meanwhile(job, theirs, test, other, capable):
     """Somebody swaps directories and links under hrfs-job's eyes: whatever it marks is that user's mount."""
     place, aside = test.dir / "swap" / "place", test.dir / "swap" / "aside"
