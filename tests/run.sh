@@ -12,6 +12,14 @@ fuse_mode=
 made_user=
 children=
 
+# A chroot's / is no mount, so that nothing can be mounted apart from the rest of the machine: it is made one.
+if [ "$(id -u)" = 0 ] && ! grep -qE '^([^ ]+ ){4}/ ' /proc/self/mountinfo; then
+	say "/ is no mount here: going on in a mount of it, on /mnt"
+	exec unshare --mount --propagation unchanged sh -c '
+		mount --rbind / /mnt && mount --make-rprivate /mnt && exec chroot /mnt "$@"' \
+		sh "$here/dev" test --yes ${long:+--long}
+fi
+
 work=$(mktemp -d "${HRFS_TEST_DIR:-/var/tmp}/hrfs-dev.XXXXXX") || die "no room for a temporary directory"
 chmod 755 "$work"
 
