@@ -123,20 +123,19 @@ static int read_by_listing(struct answer *a, int fd, off_t offset)
 	return r;
 }
 
-/* of a directory, which anybody may keep: its name does not end by itself */
 static bool may_keep(const struct answer *a, const struct fuse_direntplus *d)
 {
 	const struct window_caller nobody = { 0 };
 	char name[NAME_MAX + 1];
 
-	if (!S_ISDIR(d->entry_out.attr.mode) || !d->entry_out.nodeid || d->dirent.namelen > NAME_MAX)
+	if (!d->entry_out.nodeid || d->dirent.namelen > NAME_MAX)
 		return false;
 	memcpy(name, d->dirent.name, d->dirent.namelen);
 	name[d->dirent.namelen] = '\0';
-	return !is_dot(name) && window_asked(&nobody, a->dir, name, false, true);
+	return !is_dot(name) && window_asked(&nobody, a->dir, name, false, S_ISDIR(d->entry_out.attr.mode));
 }
 
-/* the kernel is to ask for each name by itself: who wants it is to be seen */
+/* the kernel is to ask for a name by itself where who wants it is to be seen */
 static void keep_no_names(struct answer *a)
 {
 	for (size_t at = 0; a->plus && at < a->used;) {

@@ -325,6 +325,19 @@ static int observed_rename(struct observe_op *op, int from, int to)
 	return r;
 }
 
+static bool is_directory(node_id dir, const char *name)
+{
+	node_id id = node_child(dir, name);
+	const struct node *n;
+	bool is;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	is = n && S_ISDIR(n->is.type);
+	pthread_mutex_unlock(&table_lock);
+	return is;
+}
+
 void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir, const char *new_name,
 	       unsigned flags)
 {
@@ -346,7 +359,10 @@ void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_
 	if (r == 0) {
 		window_who(op.tid, &who);
 		window_made(&who, new_dir, new_name);
+		window_renamed(dir, name, new_dir, new_name, is_directory(new_dir, new_name));
 	}
+	if (r == 0 && (flags & RENAME_EXCHANGE))
+		window_renamed(new_dir, new_name, dir, name, is_directory(dir, name));
 	dirs_put(to);
 	dirs_put(from);
 	reply_error(req, r);

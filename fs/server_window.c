@@ -30,7 +30,7 @@ static void gone(struct answer *a)
 
 static void expire(struct work *w)
 {
-	window_expire();
+	window_expire(((struct opening *)w)->pid);
 }
 
 static void expired(struct work *w)
@@ -50,6 +50,7 @@ static void expired(struct work *w)
 
 void job_window_open(struct request *r, const char *job, pid_t pid)
 {
+	int64_t known = json_integer_value(json_object_get(request_option(r, 0), "known"));
 	struct opening *o = calloc(1, sizeof(*o));
 
 	if (!o) {
@@ -60,7 +61,7 @@ void job_window_open(struct request *r, const char *job, pid_t pid)
 	o->request = r;
 	o->pid = pid;
 	strncpy(o->job, job, sizeof(o->job) - 1);
-	o->result = window_open(pid);
+	o->result = window_open(pid, job, known);
 	o->work.run = expire;
 	o->work.done = expired;
 	r->answer->maker = o;
@@ -104,7 +105,8 @@ static json_t *names_with(const struct window_names *n, unsigned bit)
 
 static json_t *answer_of(const struct window_names *n)
 {
-	json_t *o = json_pack("{s:b,s:b}", "whole", n->whole, "nested", n->nested), *git = json_array();
+	json_t *o = json_pack("{s:b,s:b,s:I}", "whole", n->whole, "nested", n->nested, "known", (json_int_t)n->token);
+	json_t *git = json_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		json_object_set_new(o, lists[i].key, names_with(n, lists[i].bit));

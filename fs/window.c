@@ -4,6 +4,7 @@
 #include "fs/ops.h"
 #include "fs/table.h"
 #include "fs/window_caller.h"
+#include "fs/window_known.h"
 #include "fs/window_negative.h"
 #include "fs/window_recent.h"
 #include <errno.h>
@@ -16,18 +17,26 @@
 #define BYTES_MAX (64UL * 1024 * 1024) /* of names, in one window */
 #define REMEMBERED 8
 #define REMEMBER_MS 20
-#define AT_ONCE 1000		       /* nodes that are looked at under one lock */
+#define AT_ONCE 1000	/* nodes that are looked at under one lock */
+#define ENTERED_MAX 100 /* directories that the kernel knew, in one window */
+#define IS_THERE \
+	(WINDOW_FOUND | WINDOW_MADE) /* what has to be noted for an answer to be kept: of a name that is there */
+#define IS_ABSENT (IS_THERE | WINDOW_ABSENT) /* and of one that is not */
 
 struct window {
 	struct caller_job job; /* pid 0: free */
+	char name[WRITER_JOB_SIZE];
+	bool again;	  /* known is what whoever asks for the names has already */
+	struct map known; /* path -> bits, of all windows of this name; without what only others asked for */
 	struct window_names noted;
 	size_t bytes;
+	unsigned entered;
 };
 
 /* who answers holds it to read, for as long as deciding and answering takes; who opens a window waits for those */
 static pthread_rwlock_t answering = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct window windows[WINDOWS_MAX]; /* with lock */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* inside table_lock */
+static struct window windows[WINDOWS_MAX];		 /* with lock */
 static atomic_int open_count;
 static atomic_uint version; /* counts openings and closings */
 static bool is_first;
@@ -43,6 +52,7 @@ static int64_t now_ms(void)
 
 void window_start(bool first)
 {
+	known_start();
 	is_first = first;
 	started_ms = now_ms();
 }
@@ -86,18 +96,32 @@ static void note_git(struct window *w, pid_t pid)
 	n->git[n->git_count++] = pid;
 }
 
-/* is it noted in all of them that the name was asked for? */
-static bool is_known_to_all(const char *path, size_t len)
+static unsigned bits_of(const struct window *w, const char *path, size_t len)
 {
-	for (size_t i = 0; i < WINDOWS_MAX; i++) {
-		uintptr_t how;
+	unsigned noted = (unsigned)(uintptr_t)map_get(&w->noted.names, path, len);
 
-		if (!windows[i].job.pid)
-			continue;
-		how = (uintptr_t)map_get(&windows[i].noted.names, path, len);
-		if (!(how & (WINDOW_FOUND | WINDOW_ABSENT | WINDOW_MADE)))
+	return noted | (unsigned)(uintptr_t)map_get(&w->known, path, len);
+}
+
+/* may it ask for the name without asking for the directory first? */
+static bool is_inside(const struct window *w, const char *path, size_t len)
+{
+	while (len && path[len - 1] != '/')
+		len--;
+	return !len || bits_of(w, path, len - 1);
+}
+
+/* nobody need be seen when he asks for it, for the sake of this window */
+static bool is_settled(const struct window *w, const char *path, size_t len, unsigned settles)
+{
+	return (bits_of(w, path, len) & settles) || (w->again && !is_inside(w, path, len));
+}
+
+static bool is_settled_in_all(const char *path, size_t len, unsigned settles)
+{
+	for (size_t i = 0; i < WINDOWS_MAX; i++)
+		if (windows[i].job.pid && !is_settled(&windows[i], path, len, settles))
 			return false;
-	}
 	return true;
 }
 
@@ -111,7 +135,7 @@ static struct window *free_place(void)
 	return NULL;
 }
 
-int window_open(pid_t job)
+int window_open(pid_t job, const char *name, int64_t token)
 {
 	struct window *w;
 	int r = 0;
@@ -124,11 +148,48 @@ int window_open(pid_t job)
 		r = -ENOSPC;
 	if (r == 0) {
 		*w = (struct window){ .job.pid = job, .noted.whole = true };
+		strncpy(w->name, name, sizeof(w->name) - 1);
+		w->again = known_take(name, token, &w->known);
 		open_count++;
 		version++;
 	}
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+/* and the directories on the way there, where it may stand without having asked for them */
+static void know(struct window *w, const char *path, size_t len, uintptr_t bits)
+{
+	uintptr_t was = (uintptr_t)map_get(&w->known, path, len);
+
+	while ((was || w->known.count < WINDOW_NAMES_MAX) && (was & bits) != bits) {
+		if (map_put(&w->known, path, len, (void *)(was | bits)) < 0)
+			return;
+		bits = WINDOW_OWN;
+		while (len && path[len - 1] != '/')
+			len--;
+		if (!len)
+			return;
+		was = (uintptr_t)map_get(&w->known, path, --len);
+	}
+}
+
+/*
+ * What is taken is known from now on. What does not fit is asked for once more; so is what the job has made, which
+ * whoever takes it does not count as read.
+ */
+static void learn(struct window *w)
+{
+	struct map_entry *e = NULL;
+
+	while ((e = map_next(&w->noted.names, e))) {
+		uintptr_t bits = (uintptr_t)e->value;
+
+		if (bits & WINDOW_MADE)
+			map_remove(&w->known, e->key, e->key_len);
+		else if (bits & WINDOW_OWN)
+			know(w, e->key, e->key_len, bits);
+	}
 }
 
 int window_take(pid_t job, bool close, struct window_names *out)
@@ -138,10 +199,12 @@ int window_take(pid_t job, bool close, struct window_names *out)
 	pthread_mutex_lock(&lock);
 	w = find(job);
 	if (w) {
+		learn(w);
 		*out = w->noted;
 		w->noted = (struct window_names){ .whole = true };
 		w->bytes = 0;
 		if (close) {
+			out->token = known_keep(w->name, &w->known);
 			*w = (struct window){ 0 };
 			open_count--;
 			version++;
@@ -160,28 +223,76 @@ void window_names_done(struct window_names *n)
 
 /* ---- what the kernel knew before ---- */
 
-static void expire_names(const struct node *n)
+/* Is what the kernel may know of it to be seen, if this window's job asks for it? */
+static bool is_doubtful(pid_t job, const struct buf *path, unsigned settles)
+{
+	const struct window *w;
+	bool doubtful;
+
+	pthread_mutex_lock(&lock);
+	w = find(job);
+	doubtful = w && !is_settled(w, buf_str(path), path->len, settles);
+	pthread_mutex_unlock(&lock);
+	return doubtful;
+}
+
+/* with table_lock */
+static int path_of_name(const struct name *name, struct buf *out)
+{
+	int r = table_path(table_at(name->dir), out);
+
+	if (r == 0 && out->len)
+		r = buf_putc(out, '/');
+	return r < 0 ? r : buf_puts(out, name->text);
+}
+
+static bool is_doubtful_name(pid_t job, const struct name *name, struct buf *path)
+{
+	return path_of_name(name, path) < 0 || is_doubtful(job, path, IS_THERE);
+}
+
+static bool is_doubtful_listing(pid_t job, const struct node *n, struct buf *path)
+{
+	return table_path(n, path) < 0 || is_doubtful(job, path, WINDOW_LISTED);
+}
+
+static void expire_names(pid_t job, const struct node *n, struct buf *path)
 {
 	for (uint32_t r = n->names; r; r = table_name(r)->next_of_node)
-		notify_expire(table_id(table_at(table_name(r)->dir)), table_name(r)->text);
+		if (is_doubtful_name(job, table_name(r), path))
+			notify_expire(table_id(table_at(table_name(r)->dir)), table_name(r)->text);
 }
 
 /* from this index on; the next one, 0 at the end */
-static uint32_t expire_some(uint32_t after, int64_t since_ms)
+static uint32_t expire_some(pid_t job, uint32_t after, int64_t since_ms)
 {
+	AUTO_BUF path = { 0 };
+
 	pthread_mutex_lock(&table_lock);
 	for (int i = 0; i < AT_ONCE && (after = table_next(after)); i++) {
 		struct local *l = table_local(after);
 		struct node *n = table_at(after);
 
 		if (l->answered_ms >= since_ms)
-			expire_names(n);
-		if (l->listed)
+			expire_names(job, n, &path);
+		if (l->listed && is_doubtful_listing(job, n, &path)) {
 			notify_invalidate(table_id(n));
-		l->listed = false;
+			l->listed = false;
+		}
 	}
 	pthread_mutex_unlock(&table_lock);
 	return after;
+}
+
+static bool expire_absent(node_id dir, const char *name, void *arg)
+{
+	AUTO_BUF path = { 0 };
+	pid_t job = *(pid_t *)arg;
+
+	if (node_child_path(dir, name, &path) == 0 && !is_doubtful(job, &path, IS_ABSENT))
+		return false;
+	notify_expire(dir, name);
+	return true;
 }
 
 /* for as long as they are open */
@@ -209,10 +320,22 @@ static void wait_for_older(int64_t timeout_ms)
 	none_is_whole();
 }
 
-void window_expire(void)
+static int64_t longest_ms(void)
 {
-	int64_t timeout_ms = (int64_t)(ops_options.timeout_s * 1000) + 10;
-	int64_t since_ms = now_ms() - timeout_ms;
+	return (int64_t)(ops_options.timeout_s * 1000) + 10;
+}
+
+/* what was answered before has ended by itself */
+static int64_t oldest_answer_ms(void)
+{
+	int64_t since_ms = now_ms() - longest_ms();
+
+	return !is_first && started_ms > since_ms ? 0 : since_ms;
+}
+
+void window_expire(pid_t job)
+{
+	int64_t since_ms;
 	uint32_t at = 0;
 
 	/* answers that were decided on before are given, and what they said is noted */
@@ -220,13 +343,12 @@ void window_expire(void)
 	pthread_rwlock_unlock(&answering);
 	if (!recent_wait())
 		none_is_whole();
-	wait_for_older(timeout_ms);
-	if (!is_first && started_ms > since_ms)
-		since_ms = 0;
+	wait_for_older(longest_ms());
+	since_ms = oldest_answer_ms();
 	do
-		at = expire_some(at, since_ms);
+		at = expire_some(job, at, since_ms);
 	while (at);
-	negative_each(notify_expire);
+	negative_each(expire_absent, &job);
 	notify_flush();
 }
 
@@ -287,7 +409,8 @@ static bool recall(pid_t tid, struct window_caller *out)
 static void remember(pid_t tid, unsigned as_of, const struct window_caller *who)
 {
 	if (!who->job || who->git)
-		remembered[(unsigned)tid % REMEMBERED] = (struct remembered){ tid, as_of, now_ms() + REMEMBER_MS, *who };
+		remembered[(unsigned)tid % REMEMBERED] =
+			(struct remembered){ tid, as_of, now_ms() + REMEMBER_MS, *who };
 }
 
 void window_who(pid_t tid, struct window_caller *out)
@@ -338,29 +461,52 @@ static int path_of(node_id dir, const char *name, struct buf *out)
 	return name ? node_child_path(dir, name, out) : node_path(dir, out);
 }
 
+struct asking {
+	const struct window_caller *who;
+	node_id dir;
+	const char *name; /* NULL: the directory itself, which is listed */
+	unsigned how;
+	double timeout_s; /* for which a name that is absent is to be kept */
+	bool enters;	  /* out: the job gets to where it has not been seen before */
+	bool stands;	  /* out: and stands there already */
+};
+
+static void see_way(struct asking *a, const struct window *w, const struct buf *path)
+{
+	if (!w->again)
+		return;
+	a->stands = a->name && !is_inside(w, buf_str(path), path->len);
+	a->enters = a->stands || !(bits_of(w, buf_str(path), path->len) & IS_THERE);
+}
+
 /* notes it where the caller is a job's, and answers whether the kernel may keep it */
-static bool take(const struct window_caller *who, node_id dir, const char *name, unsigned how)
+static bool take(struct asking *a)
 {
 	AUTO_BUF path = { 0 };
-	bool known = false;
+	bool keep = false;
 	struct window *w;
-	int r = path_of(dir, name, &path);
+	int r = path_of(a->dir, a->name, &path);
 
 	pthread_mutex_lock(&lock);
-	w = window_of(who);
+	w = window_of(a->who);
 	if (w && r < 0)
 		w->noted.whole = w->noted.whole && r != -ENOMEM;
-	if (w && r == 0)
-		note(w, buf_str(&path), path.len, how);
+	if (w && r == 0) {
+		see_way(a, w, &path);
+		note(w, buf_str(&path), path.len, a->how | WINDOW_OWN);
+	}
 	if (r == 0)
-		known = is_known_to_all(buf_str(&path), path.len);
+		keep = is_settled_in_all(buf_str(&path), path.len, a->how & WINDOW_ABSENT ? IS_ABSENT : IS_THERE);
+	/* before anybody can be seen to get here */
+	if (keep && (a->how & WINDOW_ABSENT))
+		keep = negative_note(a->dir, a->name, a->timeout_s);
 	pthread_mutex_unlock(&lock);
-	return known;
+	return keep;
 }
 
 /*
  * A directory that anybody has asked for counts as asked for by all: that matters only when it goes, and whoever walks
- * through directories need not ask for each on every way.
+ * through directories need not ask for each on every way. Not where the kernel may know what is in it.
  */
 static void found_directory(node_id dir, const char *name)
 {
@@ -370,35 +516,176 @@ static void found_directory(node_id dir, const char *name)
 		return;
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < WINDOWS_MAX; i++)
-		if (windows[i].job.pid)
+		if (windows[i].job.pid && !windows[i].again)
 			note(&windows[i], buf_str(&path), path.len, WINDOW_FOUND);
 	pthread_mutex_unlock(&lock);
 }
 
+/* ---- where a job has not been before ---- */
+
+struct entering {
+	pid_t job;
+	node_id top;
+	int64_t since_ms;
+};
+
+static void note_for(pid_t job, const struct buf *path, unsigned how)
+{
+	struct window *w;
+
+	pthread_mutex_lock(&lock);
+	w = find(job);
+	if (w)
+		note(w, buf_str(path), path->len, how | WINDOW_OWN);
+	pthread_mutex_unlock(&lock);
+}
+
+/* with table_lock: is this directory the one, or below it? */
+static bool is_below(uint32_t dir, node_id top)
+{
+	for (;;) {
+		const struct node *n = table_at(dir);
+
+		if (table_id(n) == top)
+			return true;
+		if (!n->names)
+			return false;
+		dir = table_name(n->names)->dir;
+	}
+}
+
+/* with table_lock */
+static void enter_node(const struct entering *e, uint32_t index)
+{
+	AUTO_BUF path = { 0 };
+	const struct node *n = table_at(index);
+	const struct local *l = table_local(index);
+
+	for (uint32_t r = n->names; r; r = table_name(r)->next_of_node)
+		if (l->answered_ms >= e->since_ms && is_below(table_name(r)->dir, e->top) &&
+		    path_of_name(table_name(r), &path) == 0)
+			note_for(e->job, &path, WINDOW_FOUND);
+	if (l->listed && is_below(index, e->top) && table_path(n, &path) == 0)
+		note_for(e->job, &path, WINDOW_LISTED);
+}
+
+static bool enter_absent(node_id dir, const char *name, void *arg)
+{
+	const struct entering *e = arg;
+	AUTO_BUF path = { 0 };
+	const struct node *n;
+	bool below;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(dir);
+	below = n && is_below(table_index(n), e->top);
+	pthread_mutex_unlock(&table_lock);
+	if (below && node_child_path(dir, name, &path) == 0)
+		note_for(e->job, &path, WINDOW_ABSENT);
+	return false;
+}
+
+/* false: it has been in too many already, so that nobody says what it reads */
+static bool may_enter(pid_t job)
+{
+	struct window *w;
+	bool may;
+
+	pthread_mutex_lock(&lock);
+	w = find(job);
+	may = w && ++w->entered <= ENTERED_MAX;
+	if (w && !may)
+		w->noted.whole = false;
+	pthread_mutex_unlock(&lock);
+	return may;
+}
+
+/* it has just been answered for the first time */
+static bool is_new_to_kernel(node_id id)
+{
+	const struct node *n;
+	bool is_new;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	is_new = !n || n->lookups <= 1;
+	pthread_mutex_unlock(&table_lock);
+	return is_new;
+}
+
+/* What the kernel knows there it will not ask for: all of that counts as asked for. */
+static void enter(pid_t job, node_id top)
+{
+	struct entering e = { job, top, oldest_answer_ms() };
+	uint32_t at = 0;
+
+	if (!may_enter(job))
+		return;
+	do {
+		pthread_mutex_lock(&table_lock);
+		for (int i = 0; i < AT_ONCE && (at = table_next(at)); i++)
+			enter_node(&e, at);
+		pthread_mutex_unlock(&table_lock);
+	} while (at);
+	negative_each(enter_absent, &e);
+}
+
 bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory)
 {
+	struct asking a = { .who = who, .dir = dir, .name = name, .timeout_s = ops_options.timeout_s };
 	bool keep;
+	node_id id;
 
+	a.how = absent ? WINDOW_ABSENT : WINDOW_FOUND;
 	if (!absent)
 		recent_answer(who->tid);
-	if (open_count && directory && !absent)
+	if (!open_count)
+		return !absent || negative_note(dir, name, a.timeout_s);
+	if (directory && !absent)
 		found_directory(dir, name);
-	keep = !open_count || take(who, dir, name, absent ? WINDOW_ABSENT : WINDOW_FOUND);
-
-	return keep && (!absent || negative_note(dir, name, ops_options.timeout_s));
+	keep = take(&a);
+	id = a.stands ? dir : a.enters && directory && !absent ? node_child(dir, name) : 0;
+	if (id && (a.stands || !is_new_to_kernel(id)))
+		enter(who->job, id);
+	return keep;
 }
 
 void window_made(const struct window_caller *who, node_id dir, const char *name)
 {
+	struct asking a = { .who = who, .dir = dir, .name = name, .how = WINDOW_MADE };
+
 	if (who->job && open_count)
-		take(who, dir, name, WINDOW_MADE);
+		take(&a);
+}
+
+void window_renamed(node_id dir, const char *name, node_id new_dir, const char *new_name, bool directory)
+{
+	AUTO_BUF from = { 0 };
+	AUTO_BUF to = { 0 };
+	bool kept;
+
+	if (!open_count || node_child_path(dir, name, &from) < 0 || node_child_path(new_dir, new_name, &to) < 0)
+		return;
+	pthread_mutex_lock(&lock);
+	kept = is_settled_in_all(buf_str(&from), from.len, IS_THERE);
+	for (size_t i = 0; kept && i < WINDOWS_MAX; i++) {
+		struct window *w = &windows[i];
+
+		if (!w->job.pid || is_settled(w, buf_str(&to), to.len, IS_THERE))
+			continue;
+		note(w, buf_str(&to), to.len, WINDOW_FOUND | WINDOW_OWN);
+		w->noted.whole = w->noted.whole && !directory;
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 bool window_listed(const struct window_caller *who, node_id dir)
 {
+	struct asking a = { .who = who, .dir = dir, .how = WINDOW_LISTED };
+
 	if (!open_count)
 		return true;
 	if (who->job)
-		take(who, dir, NULL, WINDOW_LISTED);
+		take(&a);
 	return false;
 }

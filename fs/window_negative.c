@@ -7,8 +7,10 @@
 #define NAMES_MAX 65536
 #define NAME_SIZE (sizeof(node_id) + NAME_MAX + 1)
 
+static pthread_mutex_t walking =
+	PTHREAD_MUTEX_INITIALIZER; /* whoever waits for it is to see all of them; outside lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct map names;      /* with lock: id and name -> until when, in ms */
+static struct map names;     /* with lock: id and name -> until when, in ms */
 static int64_t pruned_at_ms; /* with lock */
 
 static int64_t now_ms(void)
@@ -58,12 +60,22 @@ bool negative_note(node_id dir, const char *name, double timeout_s)
 	return noted;
 }
 
-void negative_each(void (*fn)(node_id dir, const char *name))
+/* what was noted meanwhile is the newer */
+static void put_back(const struct map_entry *e)
+{
+	pthread_mutex_lock(&lock);
+	if (!map_get(&names, e->key, e->key_len))
+		map_put(&names, e->key, e->key_len, e->value);
+	pthread_mutex_unlock(&lock);
+}
+
+void negative_each(bool (*fn)(node_id dir, const char *name, void *arg), void *arg)
 {
 	int64_t now = now_ms();
 	struct map_entry *e = NULL;
 	struct map all;
 
+	pthread_mutex_lock(&walking);
 	pthread_mutex_lock(&lock);
 	all = names;
 	names = (struct map){ 0 };
@@ -74,7 +86,9 @@ void negative_each(void (*fn)(node_id dir, const char *name))
 		if ((int64_t)(uintptr_t)e->value < now)
 			continue;
 		memcpy(&dir, e->key, sizeof(dir));
-		fn(dir, e->key + sizeof(dir));
+		if (!fn(dir, e->key + sizeof(dir), arg))
+			put_back(e);
 	}
 	map_done(&all);
+	pthread_mutex_unlock(&walking);
 }

@@ -13,6 +13,7 @@ struct job {
 	struct process *process; /* NULL: it has ended */
 	char *name;
 	pid_t pid;  /* of hrfs-job */
+	int64_t known; /* the token of the names that the mount need not tell again */
 	bool asked; /* the mount has not answered yet */
 	bool announced; /* it has answered once: a window that is lost by then is not opened again */
 	struct reads *reads; /* NULL: nobody wants to know */
@@ -58,7 +59,8 @@ static void answered_nothing(const json_t *answer, void *arg)
 
 static json_t *about(const struct job *j, const char *command, bool window)
 {
-	return json_pack("[s,{s:s,s:i,s:b}]", command, "job", j->name, "pid", (int)j->pid, "window", (int)window);
+	return json_pack("[s,{s:s,s:i,s:b,s:I}]", command, "job", j->name, "pid", (int)j->pid, "window", (int)window,
+			 "known", (json_int_t)j->known);
 }
 
 static void end(struct job *j)
@@ -192,6 +194,7 @@ int job_start(struct service *s, const char *stage, struct process_options *opti
 		return r;
 	}
 	j->pid = process_job_pid(j->process);
+	j->known = reads_known_token(s, stage);
 	j->next = e->jobs;
 	j->place = &e->jobs;
 	if (j->next)

@@ -69,6 +69,7 @@ void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool g
 
 	if (r) {
 		readset_add_all(&s->plan.reads[stage].set, reads_set(r));
+		s->plan.reads[stage].token = s->plan.reads[stage].set.full ? 0 : reads_token(r);
 		s->witness = reads_how(r);
 		kept_known(s);
 	}
@@ -78,6 +79,14 @@ void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool g
 		build_dirty(s);
 	else if (s->state != SERVICE_STOPPED && s->state != SERVICE_STOPPING && !s->engine->paused)
 		engine_post(s, EVENT_CHANGE);
+}
+
+int64_t reads_known_token(const struct service *s, const char *stage)
+{
+	for (int i = 0; i < PLAN_STAGES; i++)
+		if (strcmp(stage, plan_stage_name(i)) == 0)
+			return s->plan.reads[i].token;
+	return 0;
 }
 
 void reads_one_more(struct service *s, const char *path, unsigned how)

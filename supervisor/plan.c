@@ -78,6 +78,9 @@ void plan_init(struct plan *p, const struct config_service *service)
 void plan_configure(struct plan *p, const struct config_service *service)
 {
 	p->service = service;
+	/* another command, or elsewhere: it is looked at as if for the first time */
+	for (int i = 0; i < PLAN_STAGES; i++)
+		p->reads[i].token = 0;
 }
 
 static void change_free(struct change *c)
@@ -420,6 +423,7 @@ void plan_stage_forget(struct plan *p, enum plan_stage stage)
 {
 	readset_done(&p->reads[stage].set);
 	p->reads[stage].known = false;
+	p->reads[stage].token = 0;
 }
 
 const char *plan_stage_name(enum plan_stage stage)

@@ -28,6 +28,7 @@ struct reads {
 	bool lost;   /* something that was opened is not known */
 	bool nested; /* in another mount namespace of its own making */
 	bool names_lost;
+	int64_t token;
 	void (*done)(struct reads *r, void *arg);
 	void *done_arg;
 };
@@ -161,6 +162,7 @@ static void finish(struct reads *r, const json_t *names)
 	take_names(r, json_object_get(names, "made"), drop_made);
 	r->names_lost = !json_is_true(json_object_get(names, "whole"));
 	r->nested = json_is_true(json_object_get(names, "nested"));
+	r->token = json_integer_value(json_object_get(names, "known"));
 	r->closed = true;
 	if (r->done)
 		r->done(r, r->done_arg);
@@ -261,6 +263,11 @@ const struct readset *reads_set(const struct reads *r)
 bool reads_are_whole(const struct reads *r)
 {
 	return r->closed && r->window && !r->names_lost && !r->lost && !r->set.full && !(r->witness && r->nested);
+}
+
+int64_t reads_token(const struct reads *r)
+{
+	return r->set.full ? 0 : r->token;
 }
 
 bool reads_go_on(const struct reads *r)

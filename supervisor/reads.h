@@ -45,6 +45,8 @@ void reads_close(struct reads *r, void (*done)(struct reads *r, void *arg), void
 const struct readset *reads_set(const struct reads *r);
 /* once closed: nothing of what it read until then is missing */
 bool reads_are_whole(const struct reads *r);
+/* once closed: the mount need not tell the names of this run again to whoever has them. 0: it must */
+int64_t reads_token(const struct reads *r);
 /* closed, and what it opens is still told */
 bool reads_go_on(const struct reads *r);
 enum reads_how reads_how(const struct reads *r);

@@ -1,6 +1,7 @@
 """Which names a job asks for, told by the mount (hrfs-job-add with a window, hrfs-job-names)."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -51,8 +52,9 @@ def m(tree, mount, request):
     return mount(options=getattr(request, "param", ""))
 
 
-def opened(m, c, child, name="x/run"):
-    assert c.call("hrfs-job-add", str(m.path), {"job": name, "pid": child.pid, "window": True})["window"] is True
+def opened(m, c, child, name="x/run", known=0):
+    options = {"job": name, "pid": child.pid, "window": True, "known": known}
+    assert c.call("hrfs-job-add", str(m.path), options)["window"] is True
 
 
 def names(m, c, child, close=True):
@@ -146,3 +148,153 @@ def test_a_worker_that_dies(m, child):
     job.do(f"os.path.exists('{m.path}/a'); os.path.exists('{m.path}/no')")
     answer = names(m, again, job)
     assert answer["found"] == ["a"] and answer["absent"] == ["no"]
+
+
+# ---- what is known from windows before ----
+
+
+def requests(m):
+    return m.status()["requests"]
+
+
+def asks(job, m, *names):
+    job.do("; ".join(f"os.path.exists('{m.path}/{name}')" for name in names))
+
+
+@pytest.mark.parametrize("m", ["sole_writer"], indirect=True)
+def test_what_is_known_is_not_asked_for_again(m, child):
+    """Of the second window it is told what is new; the kernel keeps the rest, for the job and for everybody else."""
+    c, job = m.client(), child()
+    for i in range(100):
+        (m.path / f"other{i}").mkdir()
+        (m.path / f"other{i}/x").touch()
+    opened(m, c, job)
+    asks(job, m, "a", "no", "dir/one")
+    first = names(m, c, job)
+    others = [m.path / f"other{i}/x" for i in range(100)]
+    for path in [m.path / "b", m.path / "dir/two", m.path / "dir/no", *others]:
+        path.exists()
+    opened(m, c, job, known=first["known"])
+    before = requests(m)
+    asks(job, m, "a", "no", "dir/one")
+    assert requests(m) <= before + 2  # the attributes of the two directories, in which other names are doubtful
+    before = requests(m)
+    asks(job, m, "a", "no", "dir/one")
+    assert requests(m) == before
+    asks(job, m, "b", "dir/two", "dir/no")
+    assert requests(m) == before + 3
+    for path in others:  # a directory that it looks into has their names; what is in them stays
+        path.exists()
+    assert requests(m) <= before + 3 + 100
+    second = names(m, c, job)
+    assert set(second["found"]) == {"b", "dir/two"} and second["absent"] == ["dir/no"]
+    # not the last token: all of it anew
+    opened(m, c, job, known=first["known"])
+    asks(job, m, "a", "no")
+    third = names(m, c, job)
+    assert third["found"] == ["a"] and third["absent"] == ["no"]
+
+
+@pytest.mark.parametrize("m", ["sole_writer"], indirect=True)
+def test_a_directory_that_it_has_not_been_in(m, child):
+    """What the kernel knows in it is not asked for: all of that counts."""
+    c, job = m.client(), child()
+    deep = m.path / "far/away"
+    deep.mkdir(parents=True)
+    (deep / "file").touch()
+    (m.path / "far/list").mkdir()
+    opened(m, c, job)
+    asks(job, m, "a")
+    first = names(m, c, job)
+    assert (deep / "file").exists() and not (deep / "no").exists() and os.listdir(m.path / "far/list") == []
+    opened(m, c, job, known=first["known"])
+    asks(job, m, "far/away/file", "far/away/no")
+    answer = names(m, c, job)
+    assert set(answer["found"]) == {"far", "far/away", "far/away/file", "far/list"}
+    assert answer["absent"] == ["far/away/no"] and answer["listed"] == ["far/list"] and answer["whole"]
+
+
+@pytest.mark.parametrize("m", ["sole_writer"], indirect=True)
+def test_where_it_stands_already(m, child):
+    """It has a directory that it has not been seen to ask for."""
+    c, job = m.client(), child()
+    job.do(f"os.chdir('{m.path}/dir')")
+    opened(m, c, job)
+    first = names(m, c, job)
+    assert (m.path / "dir/one").exists() and (m.path / "dir/two").exists()
+    opened(m, c, job, known=first["known"])
+    job.do("os.path.exists('no'); os.path.exists('one')")
+    answer = names(m, c, job)
+    assert {"dir/one"} <= set(answer["found"]) and answer["absent"] == ["dir/no"]
+
+
+@pytest.mark.parametrize("m", ["sole_writer"], indirect=True)
+def test_what_it_has_made_is_asked_for_once_more(m, child):
+    c, job = m.client(), child()
+    opened(m, c, job)
+    job.do(f"open('{m.path}/out', 'w').close()")
+    token = names(m, c, job)["known"]
+    for expected in (["out"], []):
+        opened(m, c, job, known=token)
+        asks(job, m, "out")
+        answer = names(m, c, job)
+        assert answer["found"] == expected
+        token = answer["known"]
+
+
+@pytest.mark.parametrize("m", ["sole_writer"], indirect=True)
+def test_what_is_renamed_to_where_it_looks(m, child):
+    c, job = m.client(), child()
+    (m.path / "far").mkdir()
+    (m.path / "far/file").touch()
+    opened(m, c, job)
+    asks(job, m, "a", "dir/one")
+    token = names(m, c, job)["known"]
+    assert (m.path / "far/file").exists()
+    opened(m, c, job, known=token)
+    (m.path / "far/file").rename(m.path / "dir/come")
+    asks(job, m, "dir/come")
+    assert names(m, c, job)["found"] == ["dir/come"]
+
+
+@pytest.mark.parametrize("m", ["sole_writer", ""], indirect=True)
+def test_nothing_is_missed(m, child):
+    """Window after window, while others look everywhere, make and remove: all that it asks for has been told at some time."""
+    seed = os.environ.get("HRFS_SEED", "1")
+    chance = random.Random(seed)
+    c, job = m.client(), child()
+    folders = ["", *(f"d{i}" for i in range(4)), *(f"d{i}/e{j}" for i in range(4) for j in range(3))]
+    for folder in folders[1:]:
+        (m.path / folder).mkdir()
+    paths = [os.path.join(folder, name) for folder in folders for name in ("p", "q", "r")]
+    for path in chance.sample(paths, 30):
+        (m.path / path).touch()
+    stop = threading.Event()
+
+    def others():
+        mine = random.Random(seed + "others")
+        while not stop.is_set():
+            path = m.path / mine.choice(paths)
+            what = mine.random()
+            if what < 0.9:
+                path.exists()
+            elif what < 0.95:
+                path.touch()
+            else:
+                path.unlink(missing_ok=True)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    told, token = set(), 0
+    try:
+        for _ in range(60):
+            opened(m, c, job, known=token)
+            asked = chance.sample(paths, chance.randint(1, 8))
+            asks(job, m, *asked)
+            answer = names(m, c, job)
+            token = answer["known"] if answer["whole"] else 0
+            told |= set(answer["found"]) | set(answer["absent"])
+            assert set(asked) <= told
+    finally:
+        stop.set()
+        thread.join()
