@@ -2,22 +2,25 @@
 
     python3 bench/witness.py [--rounds N]
 
-The same commands by `hrfs trace` and `hrfs trace --blind`, in turns; natively beside them. The time is the command's own.
+The same commands, in turns: natively, on the mount by themselves, by `hrfs trace` (as a service's first run is seen) and as a
+service that runs again. The time is the command's own. None of them writes into the tree, so that nothing runs by itself.
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 
-from common import BUILD, Place, Table, emit
+from common import BUILD, Place, Table, emit, until
 
 SOURCES, MODULES, LIBRARIES = 300, 2000, 60
-CLOCK = "import subprocess, sys, time; t = time.perf_counter(); c = subprocess.run(sys.argv[2:]).returncode; "
+# writes down how long the command takes: TIME DIRECTORY COMMAND...
+CLOCK = "import os, subprocess, sys, time; os.chdir(sys.argv[2]); t = time.perf_counter(); "
+CLOCK += "c = subprocess.run(sys.argv[3:], stdout=subprocess.DEVNULL).returncode; "
 CLOCK += "open(sys.argv[1], 'w').write(str(time.perf_counter() - t)); sys.exit(c)"
+HRFS = BUILD / "cli" / "hrfs"
 
 
 def make_c(top):
@@ -28,7 +31,7 @@ def make_c(top):
     includes = "".join(f'#include "h{i}.h"\n' for i in range(30))
     for i in range(SOURCES):
         (top / f"s{i}.c").write_text(f"{includes}int s{i}(int x) {{ return h{i % 30}(x); }}\n")
-    rule = "all: $(patsubst %.c,%.o,$(wildcard *.c))\n%.o: %.c\n\t@gcc -MMD -Iinc -c -o $@ $<\n-include $(wildcard *.d)\n"
+    rule = "all: $(patsubst %.c,$(O)/%.o,$(wildcard *.c))\n$(O)/%.o: %.c\n\t@gcc -MMD -Iinc -c -o $@ $<\n-include $(wildcard $(O)/*.d)\n"
     (top / "Makefile").write_text(rule)
 
 
@@ -51,63 +54,87 @@ def make_go(top):
     (top / "main.go").write_text(f"package main\n\nimport (\n{imports})\n\nfunc main() {{\n\tn := 0\n{calls}\tprintln(n)\n}}\n")
 
 
-def remove(top, *ends):
-    for entry in os.scandir(top):
-        if entry.name.endswith(ends):
-            os.unlink(entry.path)
-
-
-class Jobs:
-    """(what, directory, command, prepare)"""
-
-    def __init__(self, src):
-        make_c(src / "c")
-        make_node(src / "node")
-        make_go(src / "go")
-        git = ["git", "-C", str(src), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+class Tree:
+    def __init__(self, top, objects):
+        self.top, self.objects = top, objects
+        make_c(top / "c")
+        make_node(top / "node")
+        make_go(top / "go")
+        git = ["git", "-C", str(top), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
         for words in ["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]:
             subprocess.run([*git, *words], check=True)
 
-    def each(self):
-        nothing = lambda top: None  # noqa: E731
-        yield "make, 300 C files, cold", "c", ["make", "-j2"], lambda top: remove(top / "c", ".o", ".d")
-        yield "make, nothing to do", "c", ["make"], nothing
+    def jobs(self):
+        """(what, directory, command)"""
+        objects = f"O={self.objects}"
+        yield "make, 300 C files, all anew", "c", ["make", "-j2", "-B", objects]
+        yield "make, nothing to do", "c", ["make", objects]
         if shutil.which("go"):
-            yield "go build, 60 packages, nothing to do", "go", ["go", "build", "-o", "/dev/null", "."], nothing
+            yield "go build, 60 packages, nothing to do", "go", ["go", "build", "-o", "/dev/null", "."]
         if shutil.which("node"):
-            yield "node, 2,000 requires", "node", ["node", "main.js"], nothing
-        yield "git status", ".", ["git", "status", "--short"], nothing
-        yield "grep -r", ".", ["grep", "-rq", "nothing that is there", "c", "node", "go"], nothing
+            yield "node, 2,000 requires", "node", ["node", "main.js"]
+        yield "git status", ".", ["git", "--no-optional-locks", "status", "--short"]
+        yield "grep -r", ".", ["sh", "-c", "! grep -rq 'nothing that is there' c node go"]
 
 
-def natively(top, directory, command, out):
-    subprocess.run(
-        [sys.executable, "-c", CLOCK, out, *command], cwd=top / directory, check=False, stdout=subprocess.DEVNULL
-    )
+def timed(top, out, directory, command, *prefix):
+    subprocess.run([*prefix, sys.executable, "-c", CLOCK, out, directory, *command], cwd=top, check=True)
     return float(out.read_text())
 
 
-def traced(mnt, directory, command, out, *options):
-    subprocess.run(
-        [BUILD / "cli" / "hrfs", "trace", "-o", "/dev/null", *options, "--", sys.executable, "-c", CLOCK, out, *command],
-        cwd=mnt / directory,
-        check=False,
-        stdout=subprocess.DEVNULL,
-    )
+def again(top, out):
+    subprocess.run([HRFS, "reload"], cwd=top, check=True, stderr=subprocess.DEVNULL)
     return float(out.read_text())
 
 
-def others(place, mnt, rounds, out):
-    """What git status costs somebody else, while a job has a window open and asks for nothing."""
-    quiet, window = [], []
+def is_done(top):
+    return subprocess.run([HRFS, "wait"], cwd=top, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def measure(place, native, tree, rounds, directory, command):
+    """{way: [seconds]}"""
+    out, service_out = place.dir / "time", place.dir / "service-time"
+    trace = [HRFS, "trace", "-o", "/dev/null", "--"]
+    run = place.start([HRFS, "run", "--", sys.executable, "-c", CLOCK, service_out, directory, *command], cwd=tree.top)
+    until(lambda: is_done(tree.top))
+    ways = {
+        "native": lambda: timed(native.top, out, directory, command),
+        "blind": lambda: timed(tree.top, out, directory, command),
+        "first": lambda: timed(tree.top, out, directory, command, *trace),
+        "again": lambda: again(tree.top, service_out),
+    }
+    times = {way: [] for way in ways}
+    for n in range(rounds):
+        for way in list(ways) if n % 2 else reversed(ways):
+            timed(tree.top, out, directory, command)  # each after the same
+            times[way].append(ways[way]())
+    run.terminate()
+    run.wait()
+    return times
+
+
+def others(place, tree, rounds):
+    """What git status costs somebody else: before, while a job has its first window open, and its second."""
+    out = place.dir / "time"
+    status = [".", ["git", "--no-optional-locks", "status", "--short"]]
+    run = place.start([HRFS, "run", "--", "sh", "-c", "ls c >/dev/null; sleep 3"], cwd=tree.top)
+    until(lambda: is_done(tree.top))
+    times = {"blind": [], "first": [], "again": []}
     for _ in range(rounds):
-        quiet.append(natively(mnt, ".", ["git", "status", "--short"], out))
-        p = place.start([BUILD / "cli" / "hrfs", "trace", "-o", "/dev/null", "--", "sleep", "30"], cwd=mnt)
-        time.sleep(0.5)
-        window.append(natively(mnt, ".", ["git", "status", "--short"], out))
-        p.terminate()
-        p.wait()
-    return quiet, window
+        for way in times:
+            timed(tree.top, out, *status)
+            job = None
+            if way == "first":
+                job = place.start([HRFS, "trace", "-o", "/dev/null", "--", "sleep", "3"], cwd=tree.top)
+            elif way == "again":
+                job = place.start([HRFS, "reload"], cwd=tree.top)
+            time.sleep(0.5)  # it has begun, and does nothing more
+            times[way].append(timed(tree.top, out, *status))
+            if job:
+                job.wait()
+    run.terminate()
+    run.wait()
+    return times
 
 
 def cell(times, base=None):
@@ -116,35 +143,25 @@ def cell(times, base=None):
     return text if base is None else f"{text}, **{(median / statistics.median(base) - 1) * 100:+.1f} %**"
 
 
+def put(table, what, times):
+    blind, native = times["blind"], times.get("native")
+    table.row(what, cell(native) if native else "", cell(blind), cell(times["first"], blind), cell(times["again"], blind))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     table = Table(
         f"What a job takes, milliseconds: median (least–most) of {rounds} rounds in turns",
-        "what", "native", "on the mount, not looked at", "looked at, and more",
+        "what", "native", "on the mount, not looked at", "looked at for the first time", "looked at again",
     )  # fmt: skip
     with Place() as place:
-        native, src, mnt = place.make("native"), place.make("src"), place.make("mnt")
-        Jobs(native)
-        jobs = Jobs(src)
-        place.hrfs(src, mnt)
-        out = place.dir / "time"
-        for what, directory, command, prepare in jobs.each():
-            times = {"native": [], "blind": [], "seen": []}
-            for n in range(rounds + 1):
-                order = list(times) if n % 2 else list(times)[::-1]
-                for way in order:
-                    prepare(native if way == "native" else mnt)
-                    if way == "native":
-                        took = natively(native, directory, command, out)
-                    else:
-                        took = traced(mnt, directory, command, out, *(["--blind"] if way == "blind" else []))
-                    if n:  # the first one warms everything up
-                        times[way].append(took)
-            table.row(what, cell(times["native"]), cell(times["blind"]), cell(times["seen"], times["blind"]))
-        quiet, window = others(place, mnt, rounds, out)
-        table.row("git status of somebody else, while a job begins", "", cell(quiet), cell(window, quiet))
+        objects = place.make("objects")
+        native, tree = Tree(place.make("native"), objects), Tree(place.make("tree"), objects)
+        for what, directory, command in tree.jobs():
+            put(table, what, measure(place, native, tree, rounds, directory, command))
+        put(table, "git status of somebody else meanwhile", others(place, tree, rounds))
     emit(table)
 
 
