@@ -3,6 +3,7 @@
  *
  *     events inotify FILE COUNT            a watch on the folder
  *     events socket FILE COUNT SOCK LINE   LINE is sent to the socket; each line back that names FILE is the event
+ *     events request FILE COUNT            nobody is told: one question about FILE that its file system must answer
  *
  * One thread saves, another sits in read(), as a client would. Prints microseconds, a line each: from just
  * before close(2), or before write(2) when the environment has FROM=write, to the reader's return.
@@ -19,6 +20,7 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -150,6 +152,20 @@ static void rest(int ms)
 		;
 }
 
+static void ask(const char *file, int count)
+{
+	char value;
+
+	for (int i = 0; i < count; i++) {
+		long long start = now_ns();
+
+		if (getxattr(file, "user.none", &value, 1) >= 0)
+			die("user.none");
+		printf("%.1f\n", (double)(now_ns() - start) / 1000);
+		rest(60);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int from_write = getenv("FROM") && strcmp(getenv("FROM"), "write") == 0;
@@ -164,6 +180,10 @@ int main(int argc, char **argv)
 	name = strrchr(file, '/') + 1;
 	is_inotify = strcmp(argv[1], "inotify") == 0;
 	sem_init(&seen, 0, 0);
+	if (strcmp(argv[1], "request") == 0) {
+		ask(file, count);
+		return 0;
+	}
 	if (is_inotify)
 		watch(file, from_write);
 	else

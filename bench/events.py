@@ -39,6 +39,7 @@ def main():
         subjects = {
             ("inotify on a plain folder", "close"): lambda: run("inotify", plain / "file"),
             ("inotify on a plain folder", "write"): lambda: run("inotify", plain / "file", start="write"),
+            ("one request that does nothing, on the mount", "getxattr"): lambda: run("request", mnt / "file"),
             ("hrfs, raw notice", "write"): lambda: run(
                 "socket", mnt / "file", m.socket, subscription(mnt, **{"hrfs-raw": True}), start="write"
             ),
