@@ -313,6 +313,6 @@ void observe_after(struct observe_op *op, int result)
 	journal_end(journal, marks_of(op), op->mark_count, result < 0);
 	free(op->more);
 	op->more = NULL;
+	tell_paths(op, result); /* first: who listens to these is in a hurry */
 	settle_wake();
-	tell_paths(op, result);
 }
