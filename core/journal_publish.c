@@ -207,16 +207,11 @@ static bool is_news(const struct mark_item *m, const struct mark_item *like)
 	return m->moved != like->first || jmark_before(m)->state.kind == STATE_UNKNOWN;
 }
 
-static void widen(struct journal *j, struct mark_item *m, const struct mark_item *like, const struct state *before)
+static void widen(struct journal *j, struct mark_item *m, const struct mark_item *like)
 {
 	tick_t last = last_of_move(j, like);
 
 	jmark_touch(j, m, TOUCH_NAME);
-	if (is_news(m, like)) {
-		jmark_set_before(m, BEFORE_KNOWN, before, 0);
-		m->moved = like->first;
-		jstates_correct_first(j, path_at(j, m->path), like->first, before);
-	}
 	if (m->last < last)
 		PUBLISH(m->last, last);
 	if (!m->doubt || m->doubt > like->first)
@@ -224,6 +219,28 @@ static void widen(struct journal *j, struct mark_item *m, const struct mark_item
 	if (!m->first_end || m->first_end > like->first)
 		PUBLISH(m->first_end, like->first);
 	m->effect = 1;
+}
+
+static void correct(struct journal *j, struct mark_item *m, const struct mark_item *like, const struct state *before)
+{
+	if (!is_news(m, like))
+		return;
+	jmark_set_before(m, BEFORE_KNOWN, before, 0);
+	m->moved = like->first;
+	jstates_correct_first(j, path_at(j, m->path), like->first, before);
+}
+
+void journal_mark_moved(struct journal *j, uint32_t mark, uint32_t like)
+{
+	struct mark_item *m;
+	const struct mark_item *l;
+
+	pthread_mutex_lock(&j->lock);
+	m = jmark_used(j, mark);
+	l = jmark_used(j, like);
+	if (m && l && m != l)
+		widen(j, m, l);
+	pthread_mutex_unlock(&j->lock);
 }
 
 int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before, uint32_t *mark)
@@ -243,10 +260,12 @@ int journal_mark_like(struct journal *j, uint32_t like, const char *path, const 
 		made = path_at(j, index)->mark;
 		if (!made)
 			made = make_like(j, l, index);
-		if (made)
-			widen(j, mark_at(j, made), l, before);
-		else
+		if (made) {
+			correct(j, mark_at(j, made), l, before);
+			widen(j, mark_at(j, made), l);
+		} else {
 			jpath_collect(j, index);
+		}
 	}
 	pthread_mutex_unlock(&j->lock);
 	if (!made)

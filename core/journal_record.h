@@ -99,6 +99,12 @@ int journal_marks(struct journal *j, tick_t upto, struct mark **out, size_t *cou
 int journal_mark_like(struct journal *j, uint32_t like, const char *path, const struct state *before, uint32_t *mark);
 
 /*
+ * The mark's path has changed with that move too, which `like` is a mark of: its doubt begins no later. What was there
+ * before stays as it is. Without effect when one of them is gone.
+ */
+void journal_mark_moved(struct journal *j, uint32_t mark, uint32_t like);
+
+/*
  * Publishes what the mark's path is now: `before` is the resolved state before the mark (used when the
  * journal knew nothing of the path; where it contradicts the last published state, the time between is in
  * doubt), stamp may be NULL. A mark none of whose requests can have changed the state publishes nothing.

@@ -188,6 +188,19 @@ static void note_moves(struct observe_op *op, struct keeping *k)
 		note_move(op, k, to, from, open_dir(op->new_dir, op->new_name));
 }
 
+/* What a move of a directory above has brought or taken changed then, whoever finds it out: a client may have looked since. */
+static void note_older_moves(const struct keeping *k)
+{
+	for (size_t i = 0; i < k->seen->count; i++) {
+		const struct observed_path *p = &k->seen->paths[i];
+
+		if (p->came)
+			journal_mark_moved(journal, k->touching[i].mark, p->came);
+		if (p->went)
+			journal_mark_moved(journal, k->touching[i].mark, p->went);
+	}
+}
+
 /* ---- what was renamed while the request was under way ---- */
 
 static bool is_marked(const struct observe_op *op, const char *path)
@@ -272,6 +285,7 @@ static int note(struct observe_op *op, const struct observed *seen)
 	if (r == 0) {
 		k.touching = t;
 		keep_before(&k);
+		note_older_moves(&k);
 		note_moves(op, &k);
 	}
 	keeping_done(&k);

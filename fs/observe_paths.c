@@ -75,12 +75,14 @@ static int add_origins(struct observed *o, enum path_role role, bool exists)
 		if (r < 0 || moved.how == MOVED_NOT || marked_since(observed_path(o, last), moved.tick))
 			return r;
 		o->paths[last].was = moved.how == MOVED_HERE && !moved.exchange ? WAS_ABSENT : WAS_UNKNOWN;
+		o->paths[last].came = moved.old_mark;
 		if (moved.how == MOVED_AWAY || !exists)
 			return 0;
 		r = add_one(o, buf_str(&origin), TOUCH_NAME, PATH_ORIGIN);
 		if (r < 0)
 			return r;
 		o->paths[o->count - 1].origin_of = role;
+		o->paths[o->count - 1].went = moved.old_mark;
 	}
 }
 

@@ -26,6 +26,7 @@ struct observed_path {
 	enum path_role role;
 	enum was was;
 	enum path_role origin_of;
+	uint32_t came, went; /* marks of the moves of a directory above that have changed what is here; 0: none */
 };
 
 struct named { /* what a name leads to before the request */

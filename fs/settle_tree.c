@@ -164,6 +164,9 @@ static int mark_way(struct walk *k, const char *path, struct way *w, const struc
 		if (first && (!had || was.kind == STATE_UNKNOWN || was.kind == STATE_ABSENT))
 			was = *is;
 		r = mark_place(k, w->places[i].mark, w->places[i].tick, place, was);
+		/* in between it had come there by the move before */
+		if (r == 0 && i + 1 < w->count)
+			journal_mark_moved(k->journal, journal_mark_of(k->journal, place), w->places[i + 1].mark);
 	}
 	if (r < 0)
 		return r;

@@ -226,3 +226,33 @@ def test_follow_through_kills(mount, number):
     with Killer(m, value, got_on=lambda stop: answers_clients(m, stop)) as killer:
         steps(m, Walker(m.path, value), settle=False)
     assert killer.kills
+
+
+GOES = {
+    "directory": (lambda top: os.rename(top / "a/d", top / "z"), {"a/d", "a/d/x", "z", "z/x"}),
+    "file": (lambda top: os.unlink(top / "a/f"), {"a/f"}),
+    "renamed": (lambda top: os.rename(top / "a/f", top / "g"), {"a/f", "g"}),
+    "twice": (lambda top: (os.rename(top / "a", top / "b"), os.rename(top / "b/d", top / "z")), {"a/f", "a/d/x", "b/f", "z/x"}),
+}
+
+
+@pytest.mark.parametrize("what", GOES)
+@pytest.mark.parametrize("asked", ["all", "clock"])
+def test_who_looks_between_two_moves(tree, mount, what, asked):
+    """A directory has moved, and is looked at before anything of that batch is known; then what had come with it goes."""
+    go, expected = GOES[what]
+    (tree.src / "c/d").mkdir(parents=True)
+    (tree.src / "c/d/x").write_text("x")
+    (tree.src / "c/f").write_text("f")
+    m = mount()
+    c = m.client()
+    with open(m.path / "open", "w") as writer:
+        writer.write("this batch goes on")
+        writer.flush()
+        os.rename(m.path / "c", m.path / "a")
+        question = ["query", str(m.path), {"fields": ["name"]}] if asked == "all" else ["clock", str(m.path)]
+        clock = c.call(*question)["clock"]
+        go(m.path)
+    m.settle()
+    told = c.call("query", str(m.path), {"since": clock, "fields": ["name"]})["files"]
+    assert expected <= set(told)
