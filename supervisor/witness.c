@@ -19,18 +19,47 @@ struct witness {
 	int group;
 	char *mountpoint;
 	size_t mountpoint_len;
+	char *outside; /* of our root, in a chroot: of what lies in another mount namespace the kernel tells that too. NULL: nothing */
 	const struct witness_events *events;
 	void *arg;
 };
 
 static const char *relative(const struct witness *w, const char *path)
 {
+	size_t outside_len = w->outside ? strlen(w->outside) : 0;
+
+	if (outside_len && strncmp(path, w->outside, outside_len) != 0)
+		return NULL;
+	path += outside_len;
 	if (strncmp(path, w->mountpoint, w->mountpoint_len) != 0)
 		return NULL;
 	path += w->mountpoint_len;
 	if (*path == '/')
 		return path + 1;
 	return *path ? NULL : path;
+}
+
+static bool leads_to(const char *path, int fd)
+{
+	struct stat a, b;
+
+	return lstat(path, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Where our root lies, by one path that is below the mountpoint when what is outside is left away. */
+static bool find_outside(struct witness *w, const char *path, int fd)
+{
+	const char *inside = path;
+
+	if (w->outside || !w->mountpoint_len)
+		return false;
+	while ((inside = strstr(inside + 1, w->mountpoint))) {
+		if (!leads_to(inside, fd))
+			continue;
+		w->outside = strndup(path, (size_t)(inside - path));
+		return w->outside != NULL;
+	}
+	return false;
 }
 
 /* what the kernel knows already: to ask the mount would be a round trip for each */
@@ -61,8 +90,12 @@ static void tell(struct witness *w, const struct fanotify_event_metadata *e)
 	if ((size_t)n > sizeof(deleted) && strcmp(path + n - sizeof(deleted) + 1, deleted) == 0)
 		path[(size_t)n - sizeof(deleted) + 1] = '\0';
 	name = relative(w, path);
+	if (!name && find_outside(w, path, e->fd))
+		name = relative(w, path);
 	if (name)
 		w->events->opened(name, how_of(e), e->pid, w->arg);
+	else
+		w->events->lost(w->arg); /* it is in the mount, all the same */
 }
 
 /* false: nothing is there */
@@ -112,6 +145,7 @@ static void on_closed(uv_handle_t *handle)
 
 	close(w->group);
 	free(w->mountpoint);
+	free(w->outside);
 	free(w);
 }
 

@@ -134,11 +134,12 @@ def test_what_is_no_mount_of_theirs(job, mount, tree, test, other):
         assert j.group is None
 
 
-def test_in_a_root_directory_that_is_no_mount(job, mount, test, capable):
-    """As chroot makes one of a directory: / has no mount of its own there that could be made private."""
-    root, enter = test.dir / "root", test.dir / "enter"
+@pytest.fixture
+def enter(test):
+    """enter COMMAND...: in a root directory as chroot makes one; / has no mount of its own there that could be made private."""
+    root, script = test.dir / "root", test.dir / "enter"
     root.mkdir()
-    enter.write_text(
+    script.write_text(
         f"""#!/bin/sh
 exec unshare --mount sh -ec '
 for place in /*; do
@@ -146,15 +147,33 @@ for place in /*; do
     elif [ -d "$place" ]; then mkdir {root}$place && mount --rbind "$place" {root}$place
     fi
 done
-exec chroot {root} "$@"' sh {capable} "$@"
+exec chroot {root} "$@"' sh "$@"
 """
     )
-    enter.chmod(0o755)
+    script.chmod(0o755)
+    return script
+
+
+def test_in_a_root_directory_that_is_no_mount(job, mount, test, capable, enter):
+    in_root = test.dir / "in-root"
+    in_root.write_text(f'#!/bin/sh\nexec {enter} {capable} "$@"\n')
+    in_root.chmod(0o755)
     m = mount()
-    j = job(m.path, "true", user=None, program=enter)
+    j = job(m.path, "true", user=None, program=in_root)
     assert j.hear() == "witness"
     (marked,) = j.marked()
     assert " fuse.hrfs " in marked and str(m.path) in marked
+
+
+def test_what_is_read_in_such_a_root(test, tree, enter):
+    """Of another mount namespace the kernel tells the path from outside the root."""
+    (tree.src / "one").write_text("1")
+    argv = [enter, build.HRFS, "trace", "--source", tree.src, "--json", "-o", test.dir / "report", "--", "cat", "one"]
+    done = subprocess.run(argv, cwd=test.dir, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("1", 0), done.stderr
+    report = json.loads((test.dir / "report").read_text())
+    assert report["witness"] == "mark" and report["whole"]
+    assert {"path": "one", "how": ["read", "seen"]} in report["paths"]
 
 
 def test_a_path_that_changes_meanwhile(job, theirs, test, other, capable):
