@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ALIGN(n) (((n) + 7) & ~(size_t)7)
+#define REST_NS 500000 /* with nothing but events of our own, which come several to an operation */
 
 struct entry {	      /* in the ring, aligned to 8 bytes; it never wraps */
 	uint32_t len; /* of the event behind it; 0: go on at the begin */
@@ -163,16 +165,18 @@ static int remember_reader(void)
 	return 0;
 }
 
-/* false: there is nothing to be read now. -errno */
-static int read_some(int group)
+/* false: there is nothing to be read now. *others: some were not our own. -errno */
+static int read_some(int group, bool *others)
 {
-	uint64_t call = ++calls_begun;
+	uint64_t call = ++calls_begun, head = sidedoor_memory->head;
 	ssize_t n = read(group, sidedoor_memory->buffer, SIDEDOOR_READ);
 	int r = n < 0 ? -errno : n > 0;
 
 	if (n > 0) {
 		empty_buffer();
-		wake();
+		*others = sidedoor_memory->head != head;
+		if (*others)
+			wake();
 	} else if (r == -EAGAIN) {
 		call_without = call;
 		r = 0;
@@ -185,16 +189,21 @@ static int read_some(int group)
 static void *read_all(void *arg)
 {
 	int group = shared->config.sidedoor_group;
+	const struct timespec rest = { .tv_nsec = REST_NS };
 	struct pollfd p = { group, POLLIN, 0 };
+	bool others = true;
 	int r;
 
 	crash_thread();
 	prctl(PR_SET_NAME, "sidedoor-read");
-	while ((r = read_some(group)) >= 0) {
+	while ((r = read_some(group, &others)) >= 0) {
 		if (r > 0)
 			continue;
 		forget_old_readers();
 		poll(&p, 1, -1);
+		/* a busy mount is not to be held up by waking this thread for each of its own stores */
+		if (!others && !awaited)
+			nanosleep(&rest, NULL);
 	}
 	log_error("event=sidedoor_read_failed error=\"%s\"", strerror(-r));
 	lose();
