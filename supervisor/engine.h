@@ -58,6 +58,9 @@ int engine_configure(struct engine *e, struct settings *settings, const struct s
 void engine_take(struct engine *e, const struct batch *b, int64_t settle_ms);
 /* everything may have changed */
 void engine_take_all(struct engine *e);
+/* looks for what is built into the tree and lies outside of it, and watches that; after: where a batch may have changed it */
+void engine_look_outside(struct engine *e);
+void engine_look_outside_after(struct engine *e, const struct batch *b);
 /* the mount's socket is there (again): tells it the jobs that run */
 void engine_link_ready(struct engine *e);
 

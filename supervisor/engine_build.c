@@ -22,17 +22,21 @@ void build_forget(struct service *s)
 	map_done(&s->build.outputs);
 }
 
-static bool overlaps(const struct span *span, const struct batch *batch, int64_t settle_ms)
+static bool overlaps(const struct span *span, int64_t from_ms, int64_t to_ms)
 {
-	if (!span->begin || batch->time_ms <= span->begin)
-		return false;
-	return !span->end || batch->time_ms - settle_ms <= span->end;
+	return span->begin && to_ms > span->begin && (!span->end || from_ms <= span->end);
+}
+
+bool build_or_start_overlaps(const struct service *s, int64_t from_ms, int64_t to_ms)
+{
+	return overlaps(&s->build.span, from_ms, to_ms) || overlaps(&s->start, from_ms, to_ms);
 }
 
 bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 {
 	struct build *b = &s->build;
-	bool during = overlaps(&b->span, batch, settle_ms);
+	int64_t from_ms = batch->time_ms - settle_ms;
+	bool during = overlaps(&b->span, from_ms, batch->time_ms);
 	char job[WRITER_JOB_SIZE];
 
 	snprintf(job, sizeof(job), "%s/build", s->name);
@@ -47,7 +51,7 @@ bool build_take(struct service *s, const struct batch *batch, int64_t settle_ms)
 		}
 	}
 	reads_take_written(s, batch);
-	return during || overlaps(&s->start, batch, settle_ms);
+	return build_or_start_overlaps(s, from_ms, batch->time_ms);
 }
 
 void build_dirty(struct service *s)

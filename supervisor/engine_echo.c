@@ -60,6 +60,26 @@ static unsigned note_change(struct service *s, const struct change *c, bool duri
 	return c->writer.pid && !note(s, key, len, during) ? 0 : of_path;
 }
 
+static bool decide(struct service *s, const char *path, unsigned attempts, bool during)
+{
+	if (!during || attempts <= ECHOES_MAX) {
+		s->held_back = NULL;
+		return false;
+	}
+	if (!s->held_back)
+		say_note(s,
+			 "failed: %s changed only while it was built or started, %d times in a row: it is not built again for that. When a tool "
+			 "writes it for the build, put it into ignore:, else save it again",
+			 path, ECHOES_MAX);
+	s->held_back = "what changes only while it is built or started";
+	return true;
+}
+
+bool echo_take_one(struct service *s, const struct change *c, bool during)
+{
+	return decide(s, c->path, note_change(s, c, during), during);
+}
+
 bool echo_take(struct service *s, const struct batch *batch, bool during)
 {
 	unsigned least = UINT32_MAX;
@@ -77,19 +97,7 @@ bool echo_take(struct service *s, const struct batch *batch, bool during)
 			path = c->path;
 		}
 	}
-	if (!path)
-		return false;
-	if (!during || least <= ECHOES_MAX) {
-		s->held_back = NULL;
-		return false;
-	}
-	if (!s->held_back)
-		say_note(s,
-			 "failed: %s changed only while it was built or started, %d times in a row: it is not built again for that. When a tool "
-			 "writes it for the build, put it into ignore:, else save it again",
-			 path, ECHOES_MAX);
-	s->held_back = "what changes only while it is built or started";
-	return true;
+	return path && decide(s, path, least, during);
 }
 
 void echo_done(struct service *s)

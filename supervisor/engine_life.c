@@ -145,6 +145,7 @@ static void change_service(struct service *s, struct settings *settings, const s
 		s->held = NULL;
 	}
 	s->forced = true;
+	s->held_back = NULL;
 	pace_changed(&s->pace);
 	say_record_reason(s, "its settings in " CONFIG_FILE_NAME " changed");
 	engine_post(s, s->state == SERVICE_STOPPED ? EVENT_START : EVENT_CHANGE);

@@ -3,6 +3,7 @@
  * engine_view.h.
  */
 #pragma once
+#include "core/outside.h"
 #include "supervisor/engine.h"
 #include "supervisor/expect.h"
 #include "supervisor/output.h"
@@ -20,6 +21,7 @@
 #define FIRST_START "first start"
 
 struct job;
+struct outside_watch;
 
 /* sockets that several generations stand on */
 struct held {
@@ -164,6 +166,8 @@ struct engine {
 	bool carrying_out, paused, stopping;
 	bool witness_said; /* by which way it is known what jobs read */
 	bool keep_failed;  /* … and said */
+	struct outside outside;
+	struct outside_watch *outside_watch; /* NULL: nothing is */
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
 	uint64_t works;	  /* commands that have ended: what they wrote may concern others */
@@ -237,6 +241,8 @@ void build_stop(struct service *s);
 /* a batch came; true: while it was being built or started */
 bool build_take(struct service *s, const struct batch *b, int64_t settle_ms);
 void build_forget(struct service *s);
+/* was it being built or started in that time? wall clock */
+bool build_or_start_overlaps(const struct service *s, int64_t from_ms, int64_t to_ms);
 
 /* a change that counts after all came while it ran */
 void build_dirty(struct service *s);
@@ -279,6 +285,10 @@ void kept_one_more(struct service *s);
 /* before the end: what is not kept yet */
 void kept_stop(struct service *s);
 
+/* ---- engine_outside.c ---- */
+
+void engine_outside_done(struct engine *e);
+
 /* ---- engine_outputs.c: is what a build has made what it was? ---- */
 
 /* what runs has been read by now: what it looks like, to be compared after the next build */
@@ -291,6 +301,8 @@ void outputs_done(struct service *s);
 
 /* true: nothing is to be built for this batch. during: as build_take answered */
 bool echo_take(struct service *s, const struct batch *batch, bool during);
+/* the same for one change that counts */
+bool echo_take_one(struct service *s, const struct change *c, bool during);
 void echo_done(struct service *s);
 
 /* ---- engine_cycle.c ---- */

@@ -174,6 +174,29 @@ void view_readers(const struct service *s, const char *path, struct buf *out)
 	}
 }
 
+void view_outside_name(const struct engine *e, size_t i, struct buf *out)
+{
+	AUTO_BUF path = { 0 };
+
+	outside_relative(e->o.mountpoint, e->outside.dirs.items[i], &path);
+	timeline_put_name(out, buf_str(&path));
+	buf_puts(out, " (");
+	timeline_put_name(out, e->outside.whys.items[i]);
+	buf_puts(out, ")");
+}
+
+void view_outside(const struct service *s, struct buf *out)
+{
+	const struct outside *o = &s->engine->outside;
+
+	for (size_t i = 0; i < o->dirs.count; i++) {
+		buf_puts(out, i ? "" : "outside of the tree, where any change counts:\n");
+		buf_puts(out, "  ");
+		view_outside_name(s->engine, i, out);
+		buf_puts(out, "\n");
+	}
+}
+
 static json_t *list_of(const struct strv *v)
 {
 	json_t *list = json_array();

@@ -5,6 +5,7 @@
 #include "supervisor/timeline.h"
 #include <stdbool.h>
 
+struct engine;
 struct service;
 
 const char *view_name(const struct service *s);
@@ -17,6 +18,10 @@ void view_summary(const struct service *s, struct buf *out);
 const struct plan_reads *view_reads(const struct service *s, enum plan_stage stage);
 /* "read by api/build, looked at by api/run": appended; nothing when nobody has */
 void view_readers(const struct service *s, const char *path, struct buf *out);
+/* "../lib (go.mod)": of those directories outside of the tree in which any change counts, number i */
+void view_outside_name(const struct engine *e, size_t i, struct buf *out);
+/* all of them, a line each */
+void view_outside(const struct service *s, struct buf *out);
 json_t *view_service(const struct service *s);
 json_t *view_reload(const struct reload *r);
 json_t *view_state(const struct state *s);

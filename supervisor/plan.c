@@ -320,6 +320,14 @@ enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved)
 	return reason;
 }
 
+void plan_take_outside(struct plan *p, const struct change *c)
+{
+	paths_take(&p->since_try, c);
+	paths_take(&p->since_good, c);
+	paths_take(&p->since[has_stage(p, PLAN_BUILD) ? PLAN_BUILD : PLAN_RUN], c);
+	paths_take(&p->since[PLAN_CHECK], c);
+}
+
 void plan_take_all(struct plan *p)
 {
 	paths_give_up(&p->since_try);

@@ -67,6 +67,8 @@ enum plan_reason plan_judge(const struct plan *p, const struct change *c);
 enum plan_reason plan_judge_stage(const struct plan *p, enum plan_stage stage, const struct change *c, unsigned *how);
 /* takes one settled change in; answers as plan_judge. *moved: what plan_is_stale looks at has changed */
 enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved);
+/* what is not in the tree counts, whoever reads it: for the build, or without one for what runs */
+void plan_take_outside(struct plan *p, const struct change *c);
 /* a batch that was cut short, or a fresh instance: nothing is known any more */
 void plan_take_all(struct plan *p);
 

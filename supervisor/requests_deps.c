@@ -116,6 +116,7 @@ static json_t *deps_of_service(const struct service *s)
 
 	for (int i = 0; i < PLAN_STAGES; i++)
 		put_stage(s, (enum plan_stage)i, &text, paths);
+	view_outside(s, &text);
 	return json_pack("{s:o,s:o}", "text", json_bytes(buf_str(&text)), "paths", paths);
 }
 

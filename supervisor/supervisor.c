@@ -147,6 +147,7 @@ static void on_batch(const struct batch *b, int64_t settle_ms, void *arg)
 	if (s->config)
 		config_watch_take(s->config, b);
 	engine_take(s->engine, &copy, settle_ms);
+	engine_look_outside_after(s->engine, &copy);
 }
 
 static void on_fresh(void *arg)
@@ -280,6 +281,7 @@ static void on_ready(void *arg)
 		return;
 	}
 	s->begun = true;
+	engine_look_outside(s->engine);
 	say_apart(s);
 	if (r == 0 && !engine_count(s->engine))
 		note(s, CONFIG_FILE_NAME " names no services yet; it is read again when you save it");
