@@ -55,8 +55,11 @@ static unsigned note_change(struct service *s, const struct change *c, bool duri
 {
 	char key[WRITER_KEY];
 	size_t len = writer_key(c, key);
-	unsigned of_path = note(s, c->path, strlen(c->path), during);
+	unsigned of_path;
 
+	if (c->writer.job[0])
+		return 0; /* it is known whose it is: engine_cycle.c */
+	of_path = note(s, c->path, strlen(c->path), during);
 	return c->writer.pid && !note(s, key, len, during) ? 0 : of_path;
 }
 

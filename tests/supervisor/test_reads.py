@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import textwrap
 
@@ -59,6 +60,18 @@ def web(supervise):
         return Web(supervise(config, files=files, **more).ready())
 
     return make
+
+
+def test_the_first_line_says_how_it_is_known(web):
+    """As root by the mark; an ordinary user is told what would better it."""
+    w = web()
+    line = w.s.run.output().splitlines()[0]
+    if MARKED:
+        assert line == "hrfs: a change reloads what has read it, and nothing else"
+    else:
+        assert line.startswith("hrfs: a change builds what has asked for it; what is running is restarted for any")
+        assert "hrfs-job has not the capability for it (setcap cap_sys_admin+ep" in line
+    assert w.s.service("web")["witness"] == ("mark" if MARKED else "names")
 
 
 @needs_mark
@@ -126,6 +139,19 @@ def test_what_a_server_reads_later(web):
     # told by the kernel in its own time; by then it is read
     wait_until(lambda: w.write("page", os.urandom(4).hex()) != "nothing")
     assert w.s.reloads("web")[0]["cause"][0]["name"] == "page"
+
+
+@needs_mark
+def test_what_is_lost_counts_as_read(web):
+    """No descriptor is left for what the kernel tells of: from then on anything restarts it, until a start is seen whole."""
+    w = web()
+    limits = resource.prlimit(w.s.run.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(w.s.run.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(w.s.service("web")["pid"], 10)
+    w.s.run.wait_for("event=witness_lost")
+    resource.prlimit(w.s.run.pid, resource.RLIMIT_NOFILE, limits)
+    assert w.write("README", "other") == ("restart", False)
+    assert w.write("README", "third") == "nothing"
 
 
 @needs_mark
@@ -398,8 +424,8 @@ def test_a_circle(supervise):
     said = rf"failed: ({ways[0]}; {ways[1]}|{ways[1]}; {ways[0]}): 3 times round.*ignore:"
     s.run.wait_for(said)
     answer = s.wait()
-    (held,) = [v for v in answer["services"] if not v["ok"]]
-    assert "not built again for what comes of its own work, by way of other services" in held["summary"]
+    held = [v["summary"] for v in answer["services"] if not v["ok"]]
+    assert held and all("not built again for what comes of its own work, by way of other services" in text for text in held)
     # somebody else's change is built for
     before = len(s.run.output())
     (s.m.path / "seed").write_text("mine\n")
