@@ -2,20 +2,31 @@
 #include <errno.h>
 #include <string.h>
 
-int strv_take(struct strv *v, char *s)
+/* There is room for a power of two, the NULL among them: the count alone says when that is full. */
+static int room_for_one(struct strv *v)
 {
+	size_t used = v->count + 1;
 	char **items;
 
+	if (used & (used - 1))
+		return 0;
+	items = reallocarray(v->items, used * 2, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	v->items = items;
+	return 0;
+}
+
+int strv_take(struct strv *v, char *s)
+{
 	if (!s)
 		return -ENOMEM;
-	items = reallocarray(v->items, v->count + 2, sizeof(*items));
-	if (!items) {
+	if (room_for_one(v) < 0) {
 		free(s);
 		return -ENOMEM;
 	}
-	v->items = items;
-	items[v->count++] = s;
-	items[v->count] = NULL;
+	v->items[v->count++] = s;
+	v->items[v->count] = NULL;
 	return 0;
 }
 
