@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from tests.lib.wait import wait_until
 from tests.mount.observe_batches import Batches, Metronome, Tool, grow_old, names, real, told, tool, whys
 
 PATIENT = "settle_cap_ms=600000"
@@ -44,6 +45,17 @@ def make_repository(tree, names):
     return sorted(names + ["gone", "more"])
 
 
+def knows_repository(m):
+    """Its git helper, which each batch asks, has answered; on a busy machine the first ones do not wait so long."""
+
+    def answered():
+        (m.path / "asked").write_text("")
+        m.settle()
+        return "event=git worktree=" in m.log_text()
+
+    wait_until(answered, what="hrfs-git to tell of the repository")
+
+
 @pytest.fixture
 def repository(tree, many):
     return make_repository(tree, many)
@@ -57,7 +69,7 @@ def outside_git(changed):
 
 
 def test_sed_over_many_files(mount, many):
-    m = mount()
+    m = mount(options=PATIENT)
     batches = Batches(m)
     subprocess.run("sed -i s/line/LINE/ d/*", shell=True, cwd=m.path, check=True)
     batch = batches.next()
@@ -66,7 +78,7 @@ def test_sed_over_many_files(mount, many):
 
 
 def test_checkout_of_another_branch(mount, repository):
-    m = mount()
+    m = mount(options=PATIENT)
     batches = Batches(m)
     subprocess.run(["git", "checkout", "-q", "B"], cwd=m.path, check=True)
     assert outside_git(real(batches.next())) == repository
@@ -74,7 +86,7 @@ def test_checkout_of_another_branch(mount, repository):
 
 def test_checkout_there_and_back(mount, tree):
     make_repository(tree, write_files(tree, 50))
-    m = mount()
+    m = mount(options=PATIENT)
     clock = m.clock()
     subprocess.run("git checkout -q B && git checkout -q A", shell=True, cwd=m.path, check=True)
     batches = told(m, clock)
@@ -102,16 +114,16 @@ def test_tool_that_writes_file_after_file(mount, tree):
 def test_open_writer(mount, tree):
     m = mount(options=PATIENT)
     beat = Metronome(mount, tree.dir)
-    batches = Batches(m)
+    clock = m.clock()
     grow_old()
     with open(m.path / "f", "w") as f:
         f.write("one")
         f.flush()
-        beat.beat()
+        beat.beat(20)
         f.write("two")
         f.flush()
-        beat.beat()
-    (batch,) = batches.upto("f")
+        beat.beat(20)
+    (batch,) = told(m, clock)
     assert real(batch) == ["f"] and not batch["changes"][0]["open"]
     assert (m.path / "f").read_text() == "onetwo"
 
@@ -154,6 +166,7 @@ def test_swap_file_of_an_editor_holds_up_nothing(mount):
 def test_index_lock_of_a_living_process(mount, tree):
     subprocess.run(["git", "init", "-q", tree.src], check=True)
     m = mount(options=PATIENT)
+    knows_repository(m)
     beat = Metronome(mount, tree.dir)
     batches = Batches(m)
     grow_old()
@@ -182,6 +195,7 @@ def test_index_lock_of_a_repository_above(mount, tree):
     subprocess.run(["git", "init", "-q", tree.src], check=True)
     (tree.src / "below").mkdir()
     m = mount(src=tree.src / "below", options=PATIENT)
+    knows_repository(m)
     beat = Metronome(mount, tree.dir)
     batches = Batches(m)
     grow_old()
