@@ -131,12 +131,16 @@ static bool read_fdinfo(int infos, const char *name, struct fdinfo *out)
 	return parse(text, out);
 }
 
-/* Sockets, pipes and the like are most of a server's descriptors: their links say so without a look at each. */
+/*
+ * Sockets, pipes and the like are most of a server's descriptors: their links say so without a look at each. A path
+ * that is too long for a link is a file's.
+ */
 static bool is_file(int fds, const char *name)
 {
 	char target[1];
+	ssize_t n = readlinkat(fds, name, target, sizeof(target));
 
-	return readlinkat(fds, name, target, sizeof(target)) == 1 && target[0] == '/';
+	return n < 0 ? errno == ENAMETOOLONG : target[0] == '/';
 }
 
 static int open_in_proc(pid_t pid, const char *name)

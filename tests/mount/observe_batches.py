@@ -1,5 +1,6 @@
 """Settled batches as a subscriber is told them: nobody hurries the mount."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,15 +9,27 @@ from pathlib import Path
 from tests.lib.wait import DEADLINE, Deadline, wait_until
 
 
-def is_old():
-    """This process has lived for two seconds: what it writes is no tool's."""
-    start = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+def is_old(pid):
+    """It has lived for two seconds: what it writes is no tool's."""
+    start = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     return uptime - start / os.sysconf("SC_CLK_TCK") > 2.1
 
 
-def grow_old():
-    wait_until(is_old, what="this process to be two seconds old")
+def grow_old(pid="self"):
+    wait_until(lambda: is_old(pid), what=f"process {pid} to be two seconds old")
+
+
+def deep_directory(top, path):
+    """A descriptor of it, below top, made where it is not there: the path may be longer than PATH_MAX."""
+    at = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    for name in path.split("/"):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+        os.close(at)
+        at = below
+    return at
 
 
 class Batches:

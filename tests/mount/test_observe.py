@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.mount.observe_batches import Batches, Tool, change, grow_old, names, real, save, told, tool, whys
+from tests.mount.observe_batches import Batches, Tool, change, deep_directory, grow_old, names, real, save, told, tool, whys
 
 
 @pytest.fixture
@@ -319,18 +319,12 @@ def test_every_name_of_a_file(m):
 
 def test_paths_longer_than_a_system_call_takes(m):
     clock = m.clock()
-    depth = 40
-    name = "n" * 200
-    at = os.open(m.path, os.O_RDONLY | os.O_DIRECTORY)
-    for _ in range(depth):
-        os.mkdir(name, dir_fd=at)
-        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
-        os.close(at)
-        at = below
+    below = "/".join(["n" * 200] * 40)
+    at = deep_directory(m.path, below)
     f = os.open("deep", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=at)
     os.write(f, b"deep")
     os.close(f)
-    path = "/".join([name] * depth) + "/deep"
+    path = below + "/deep"
     m.settle()
     c = [c for b in m.history(clock) for c in b["changes"] if c["name"] == path][-1]
     assert c["after"]["hash"]

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.lib.wait import wait_until
-from tests.mount.observe_batches import Batches, Metronome, Tool, grow_old, names, real, told, tool, whys
+from tests.mount.observe_batches import Batches, Metronome, Tool, deep_directory, grow_old, names, real, told, tool, whys
 
 PATIENT = "settle_cap_ms=600000"
 
@@ -126,6 +126,27 @@ def test_open_writer(mount, tree):
     (batch,) = told(m, clock)
     assert real(batch) == ["f"] and not batch["changes"][0]["open"]
     assert (m.path / "f").read_text() == "onetwo"
+
+
+def test_open_writer_of_a_path_longer_than_a_system_call_takes(mount, tree):
+    below = "/".join(["n" * 200] * 30)
+    at = deep_directory(tree.src, below)
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+    os.close(at)
+    m = mount(options=PATIENT)
+    beat = Metronome(mount, tree.dir)
+    at = deep_directory(m.path, below)
+    m.settle()
+    clock = m.clock()
+    grow_old()
+    with open("f", "w", opener=lambda *how: os.open(*how, dir_fd=at)) as f:
+        f.write("one")
+        f.flush()
+        beat.beat(20)
+        f.write("two")
+    os.close(at)
+    (batch,) = told(m, clock)
+    assert real(batch) == [below + "/f"] and not batch["changes"][0]["open"]
 
 
 def test_reader_holds_up_nothing(mount, tree):
