@@ -121,8 +121,8 @@ static void *run(void *arg)
 		over = stop && (!r.b.count || r.in_flight);
 		/* with a file that is written for ever every moment is busy: that says nothing */
 		cap_at_ns = r.b.count && !r.left_over ? r.b.cap_at_ns : 0;
-		/* idle, or waiting for a request's end: that wakes us; else only time, and who hurries */
-		settle.asleep = until == INT64_MAX || r.in_flight;
+		/* idle, or waiting for a request's end or a close: that wakes us; else only time, and who hurries */
+		settle.asleep = until == INT64_MAX || r.in_flight || r.look.closing;
 		if (settle.asleep && settle.activity != activity)
 			settle.asleep = false;
 		else if (!over)

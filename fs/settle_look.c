@@ -178,8 +178,10 @@ void look_around(struct look *l, struct rule_batch *b, const struct mark *marks,
 	struct inodes open = { 0 };
 
 	*l = (struct look){ .tool_count = 0 };
-	for (size_t i = 0; i < b->count; i++)
-		b->marks[i].open = trace_of(marks[i].index, marks[i].first_ns).writing; /* its close comes as an event */
+	for (size_t i = 0; i < b->count; i++) {
+		b->marks[i].open = trace_of(marks[i].index, marks[i].first_ns).writing;
+		l->closing |= b->marks[i].open;
+	}
 	for (size_t i = 0; i < n; i++)
 		look_at_process(l, b, &processes[i], dev, &open);
 	inodes_sort(&open);

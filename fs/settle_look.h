@@ -11,7 +11,8 @@
 struct look {
 	int tools[LOOK_TOOLS]; /* descriptors of processes whose end is waited for */
 	size_t tool_count;
-	bool again; /* only looking again will tell */
+	bool again;   /* only looking again will tell */
+	bool closing; /* a file will be closed behind the mount, and settle_wake() called then */
 };
 
 /* Fills in locked, tool and each mark's open. marks: those of b->marks, in the same order */

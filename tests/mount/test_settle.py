@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from tests.lib.wait import wait_until
+from tests.mount import outside
 from tests.mount.observe_batches import Batches, Metronome, Tool, deep_directory, grow_old, names, real, told, tool, whys
 
 PATIENT = "settle_cap_ms=600000"
@@ -226,6 +227,23 @@ def test_index_lock_of_a_repository_above(mount, tree):
     (m.path / "b").write_text("b")
     os.unlink(tree.src / ".git" / "index.lock")
     assert real(batches.next()) == ["a", "b"]
+
+
+def test_close_behind_the_mount(mount, tree):
+    (tree.src / "f").write_text("")
+    m = mount(options=PATIENT)
+    if m.status()["sidedoor"]["how"] != "fanotify":
+        pytest.skip("changes behind the mount are not watched here")
+    beat = Metronome(mount, tree.dir)
+    outside.look(m.path)
+    batches = Batches(m)
+    clock = m.clock()
+    with open(tree.src / "f", "w") as f:
+        f.write("one")
+        f.flush()
+        outside.told(m, clock, ["f"])
+        beat.beat(5)
+    assert not batches.one("f")["open"]
 
 
 # ---- not for ever ----
