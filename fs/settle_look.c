@@ -16,7 +16,8 @@
 #define CLOSED_TO_US_NS 50000000LL
 /*
  * On a busy machine a writer waits for a processor in the middle of a save, for longer than a quiet
- * moment. One that goes to sleep has finished; one that goes on computing is given so much of a processor.
+ * moment, or its next request waits in the kernel until one of our threads gets one. One that goes to sleep otherwise
+ * has finished; one that goes on computing is given so much of a processor.
  */
 #define RUNNING_NS 25000000LL
 #define RUNNERS 64
@@ -61,7 +62,9 @@ static bool is_running(pid_t tid)
 {
 	struct proc_stat st;
 
-	return proc_stat(tid, &st) == 0 && (st.state == 'R' || st.state == 'D');
+	if (proc_stat(tid, &st) < 0)
+		return false;
+	return st.state == 'R' || st.state == 'D' || proc_waits_for_fuse(tid);
 }
 
 /* Since it, or the process that it goes on for, wrote. */

@@ -104,6 +104,14 @@ int64_t proc_ran_ns(pid_t tid)
 	return sscanf(text, "%lld", &ran) == 1 && ran > 0 ? ran : -ESRCH;
 }
 
+/* By the name of the kernel's function that it sleeps in: its state is that of any other sleep. */
+bool proc_waits_for_fuse(pid_t tid)
+{
+	char function[64];
+
+	return read_proc(tid, "wchan", function, sizeof(function)) > 0 && strcmp(function, "request_wait_answer") == 0;
+}
+
 int64_t proc_age_ms(pid_t pid)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);

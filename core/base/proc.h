@@ -1,6 +1,7 @@
 /* Single processes, asked of /proc. Blocking reads of /proc only (never of a file system of ours). Any thread. */
 #pragma once
 #include "core/base/buf.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,6 +21,8 @@ pid_t proc_of_thread(pid_t tid);
 int proc_command(pid_t pid, struct buf *out);
 /* for how long a thread has had a processor, in nanoseconds; -ESRCH (gone, or the kernel has no such count), -errno */
 int64_t proc_ran_ns(pid_t tid);
+/* Does a thread wait for a FUSE daemon's answer? false also where the kernel does not say it, or not to us. */
+bool proc_waits_for_fuse(pid_t tid);
 /* how long it has been there, in milliseconds; -ESRCH */
 int64_t proc_age_ms(pid_t pid);
 /* a line of /proc/PID/stat; the name may hold any byte. 0 or -EINVAL */

@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.lib.wait import wait_until
 from tests.mount import outside
 from tests.mount.observe_batches import Batches, Metronome, Tool, deep_directory, grow_old, names, real, told, tool, whys
+from tests.mount.test_hanging import stopped
 
 PATIENT = "settle_cap_ms=600000"
 
@@ -244,6 +246,41 @@ def test_close_behind_the_mount(mount, tree):
         outside.told(m, clock, ["f"])
         beat.beat(5)
     assert not batches.one("f")["open"]
+
+
+def asks(tid):
+    """Does it wait for the answer of a mount?"""
+    return Path(f"/proc/{tid}/wchan").read_text() == "request_wait_answer"
+
+
+def test_request_that_no_thread_has_taken_yet(mount, tree):
+    """As on a busy machine: between two requests of one save the only thread is kept, by another mount that hangs."""
+    for name in ("sub", "inner", "d"):
+        (tree.src / name).mkdir()
+    (tree.src / "d" / "f").write_text("before")
+    subprocess.run(["git", "init", "-q", tree.src], check=True)
+    inner = mount(src=tree.src / "inner", mnt=tree.src / "sub")
+    m = mount(options=PATIENT + ",threads=1")
+    beat = Metronome(mount, tree.dir)
+    t = Tool("pause()\nos.rename('d/f', 'd/f~')\npause()\nopen('d/f', 'x').write('after')", cwd=m.path)
+    t.paused()
+    knows_repository(m)
+    os.stat(m.path / "sub")
+    grow_old(t.pid)
+    clock = m.clock()
+    (m.path / ".git" / "index.lock").write_text("")  # nothing is over until it goes
+    t.go_on()
+    t.paused()
+    with stopped(inner):
+        reader = subprocess.Popen(["test", "-e", "sub/nothing"], cwd=m.path)
+        wait_until(lambda: asks(reader.pid), what="the only thread to be kept")
+        t.go_on()
+        wait_until(lambda: asks(t.pid), what="the writer to wait for it")
+        os.unlink(tree.src / ".git" / "index.lock")
+        beat.beat(20)
+    t.end()
+    reader.wait()
+    assert [c["after"]["kind"] for b in told(m, clock) for c in b["changes"] if c["name"] == "d/f"] == ["file"]
 
 
 # ---- not for ever ----

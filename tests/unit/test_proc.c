@@ -72,6 +72,7 @@ static void test_self(void **unused)
 	assert_int_equal(p.state, 'R');
 	assert_int_equal(proc_command(getpid(), &command), 0);
 	assert_non_null(strstr(buf_str(&command), "test_proc"));
+	assert_false(proc_waits_for_fuse(getpid()));
 	assert_true(proc_age_ms(getpid()) >= 0);
 	assert_true(proc_age_ms(1) >= proc_age_ms(getpid()));
 }
