@@ -55,8 +55,10 @@ def _base_parent():
 
 def _remove(directory):
     """Also what is deeper than PATH_MAX or has no rights."""
-    subprocess.run(["chmod", "-R", "u+rwX", "--", directory], check=False, stderr=subprocess.DEVNULL)
-    subprocess.run(["rm", "-rf", "--", directory], check=False)
+    remove = ["rm", "-rf", "--", directory]
+    if subprocess.run(remove, check=False, stderr=subprocess.DEVNULL).returncode:
+        subprocess.run(["chmod", "-R", "u+rwX", "--", directory], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(remove, check=False)
 
 
 def _watchdog(base):
@@ -82,6 +84,7 @@ def session():
         dog.stdin.flush()
 
     s.tell = tell
+    gc.freeze()  # pytest's own, which the collection after each test would go through
     yield s
     left = mountinfo.detach_below(base)
     strays = processes.kill_all(lambda: _ours(s, base))
@@ -381,8 +384,15 @@ def hrfs_start(hrfs, start):
 
 @pytest.fixture(scope="session")
 def _ports():
-    # below the range from which the kernel picks, and not the same for two runs at once
-    return itertools.count(20000 + (os.geteuid() % 8) * 1000)
+    """Those of a thousand that no other run takes from, below the range from which the kernel picks."""
+    with socket.socket(socket.AF_UNIX) as claim:
+        for block in itertools.count():
+            try:
+                claim.bind(f"\0hrfs-test-ports-{block}")
+            except OSError:
+                continue
+            yield itertools.count(20000 + block * 1000)
+            return
 
 
 @pytest.fixture
