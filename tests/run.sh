@@ -1,13 +1,15 @@
 # What `./dev test` does, in stages. Sourced by ./dev, which has installed what is needed.
 #
-# The mount tests run as root and, from a copy, as an ordinary user, at the same time. Each stage leaves its
-# output in a file and a count in $work/counts: "PASSED FAILED SKIPPED".
+# The behaviour tests run as root, in two halves, and, from a copy, as an ordinary user, all at the same time: what anybody
+# sees in the same way (the mark any_user) as root only. Each stage leaves its output in a file and a count in
+# $work/counts: "PASSED FAILED SKIPPED".
 
 test_user=hrfs-test
 seconds=30 # of each fuzzer, and of the stress in all as each user: a share of it for each test
 shares=6
 seed=${HRFS_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 started=$(date +%s)
+leaks=detect_leaks=0 # of the runs as an ordinary user: a third of a mount's time, and root's runs look for them
 fuse_mode=
 made_user=
 children=
@@ -114,14 +116,20 @@ copy_for_user() {
 		(cd "$here" && tar -cf - --exclude=./.git --exclude='./build*' --exclude=./.cache . &&
 			tar -cf - --exclude='*.p' --exclude='*.a' --exclude=meson-logs build-test) |
 		tar -xif - -C "$work/user" &&
-		chown -R "$test_user:" "$work/user"
+		chown -R "$test_user:" "$work/user" && give_witness "$work/user/build-test/supervisor/job/hrfs-job"
+}
+
+# As an installation has it.
+give_witness() { # FILE
+	setcap cap_sys_admin+ep "$1" || say "no capability for hrfs-job here: what needs it is skipped as $test_user"
 }
 
 # With mounts of its own, as the root run has: see tests/conftest.py.
 as_test_user() {
 	unshare --mount --propagation private \
 		setpriv --reuid "$test_user" --regid "$test_user" --init-groups --reset-env \
-		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_TEST_DIR="$user_disk" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="${HRFS_STRESS_SECONDS:-}" "$@"
+		env PATH="$PATH" HRFS_BUILD="$work/user/build-test" HRFS_TEST_DIR="$user_disk" HRFS_SEED="$seed" HRFS_STRESS_SECONDS="${HRFS_STRESS_SECONDS:-}" \
+		HRFS_ASAN_OPTIONS="$leaks" "$@"
 }
 
 # ---- the stages ----
@@ -219,6 +227,10 @@ behaviour_marks() {
 	[ -n "$long" ] && echo "not stress" || echo "not long and not stress"
 }
 
+user_marks() {
+	echo "$(behaviour_marks)$([ -n "$long" ] || echo " and not any_user")"
+}
+
 stage_build() {
 	stage "building with the address and undefined sanitizers"
 	CC=clang build "$here/build-test" --native-file "$here/build-dev.ini" -Ddocs=enabled -Dkill_points=true -Dlayout_test=true || die "the build failed"
@@ -239,31 +251,42 @@ stage_unit() {
 	count "${ok:-0}" "$((${fail:-0} + ${late:-0}))" "${skip:-0}"
 }
 
-stage_mounts() {
-	if [ "$(id -u)" != 0 ]; then
+# In two halves, as long as each other.
+run_halves() { # starts them, and sets $runs
+	run_pytest mounts "$here" -- -m "$(behaviour_marks)" tests/mount &
+	runs=$!
+	run_pytest programs "$here" -- -m "$(behaviour_marks)" tests/cli tests/supervisor tests/test_*.py &
+	runs="$runs $!"
+}
+
+stage_behaviour() {
+	logs="mounts programs"
+	if [ "$(id -u)" = 0 ]; then
+		stage "behaviour as root and as $test_user"
+		logs="$logs user"
+		copy_for_user || die "could not copy the tree for $test_user"
+	else
 		stage "behaviour as $(id -un)"
-		: >"$work/user.log"
-		run_pytest user "$here" -- -m "$(behaviour_marks)" &
-		children=$!
-		follow user $!
-		pytest_counts "$work/user.log"
-		return
 	fi
-	stage "behaviour as root and as $test_user"
-	copy_for_user || die "could not copy the tree for $test_user"
-	: >"$work/root.log"
-	: >"$work/user.log"
-	run_pytest root "$here" -- -m "$(behaviour_marks)" &
-	root=$!
-	run_pytest user "$work/user" as_test_user -- -m "$(behaviour_marks)" &
-	user=$!
-	children="$root $user"
-	follow root $root &
-	follow user $user &
+	for log in $logs; do
+		: >"$work/$log.log"
+	done
+	run_halves
+	if [ "$(id -u)" = 0 ]; then
+		run_pytest user "$work/user" as_test_user -- -m "$(user_marks)" &
+		runs="$runs $!"
+	fi
+	children=$runs
+	set -- $runs
+	for log in $logs; do
+		follow "$log" "$1" &
+		shift
+	done
 	wait
 	children=
-	pytest_counts "$work/root.log"
-	pytest_counts "$work/user.log"
+	for log in $logs; do
+		pytest_counts "$work/$log.log"
+	done
 }
 
 stress_marks() {
@@ -281,11 +304,11 @@ stage_threads() {
 stage_stress() {
 	export HRFS_STRESS_SECONDS="$((seconds / shares))"
 	logs=stress
-	run_pytest stress "$here" -- -m "$(stress_marks)" &
+	run_pytest stress "$here" -- -m "$(stress_marks)" tests/mount &
 	runs=$!
 	if [ "$(id -u)" = 0 ]; then
 		logs="stress stress-user"
-		run_pytest stress-user "$work/user" as_test_user -- -m "$(stress_marks)" &
+		run_pytest stress-user "$work/user" as_test_user -- -m "$(stress_marks)" tests/mount &
 		runs="$runs $!"
 	fi
 	children="$children $runs"
@@ -362,7 +385,7 @@ summary() {
 	exit
 }
 
-[ -z "$long" ] || seconds=300
+[ -z "$long" ] || seconds=300 leaks=
 export HRFS_BUILD="$here/build-test" HRFS_SEED="$seed"
 say "seed $seed (HRFS_SEED=$seed repeats it)"
 find_python pytest
@@ -372,7 +395,7 @@ export HRFS_TEST_DIR
 stage_build
 [ -z "$long" ] || fetch_suites
 stage_unit
-stage_mounts
+stage_behaviour
 stage "the daemon under the thread sanitizer, beside stress and fuzzing of $seconds s each"
 stage_threads &
 threads=$!

@@ -8,6 +8,8 @@ import pytest
 
 from tests.lib import build
 
+pytestmark = pytest.mark.any_user
+
 TOOLS = ["sh", "dirname", "id", "cat", "sed", "cut", "tail", "ls"]
 LIBRARIES = ["fuse3", "libxxhash", "libgit2", "jansson", "libuv", "yaml-0.1"]
 

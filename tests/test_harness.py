@@ -11,6 +11,7 @@ import pytest
 from tests.lib import build, mountinfo, processes
 from tests.lib.wait import wait_until
 
+pytestmark = pytest.mark.any_user
 
 SAME_FIXTURES = """
 import tests.conftest

@@ -56,6 +56,12 @@ class Cli:
         return mountinfo.device_of(path) is not None
 
 
+def pytest_itemcollected(item):
+    """Root runs these as an ordinary user too."""
+    if {"who", "user_cli"} & set(item.fixturenames):
+        item.add_marker(pytest.mark.any_user)
+
+
 def may_use_fuse(user):
     return user is None or bool(os.stat("/dev/fuse").st_mode & stat.S_IWOTH)
 

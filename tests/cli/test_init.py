@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.any_user
+
 
 def test_takes_over_watchexec(cli, tree):
     cli("init", "--", "watchexec", "-e", "py", "-r", "python", "app.py", cwd=tree.src)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.mount.observe_batches import names, real, told
 
+pytestmark = pytest.mark.any_user
+
 TEXT = "first line\nsecond line\n"
 
 

@@ -12,6 +12,8 @@ from tests.lib import build
 from tests.lib.running import identity
 from tests.mount.git_helper import Helper, git, git_verdicts, nasty_tree, repository, write
 
+pytestmark = pytest.mark.any_user
+
 
 @pytest.fixture
 def helper():

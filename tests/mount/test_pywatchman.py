@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.any_user
+
 pywatchman = pytest.importorskip("pywatchman", reason="pywatchman is not installed for this Python")
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.lib.client import Client, Closed
 from tests.lib.wait import wait_until
 
+pytestmark = pytest.mark.any_user
+
 
 @pytest.fixture
 def m(mount, tree):

@@ -7,6 +7,8 @@ import pytest
 from tests.lib.client import Closed
 from tests.lib.wait import wait_until
 
+pytestmark = pytest.mark.any_user
+
 
 class Subscriber:
     """One connection with one subscription; pushes in the order in which they come."""

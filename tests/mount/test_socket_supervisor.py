@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.any_user
+
 
 @pytest.fixture
 def m(mount):

@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 
+import pytest
+
 from tests.lib import build
 from tests.lib.http import get
 from tests.lib.users import run_as
 from tests.lib.wait import wait_gone, wait_until
 from tests.supervisor.supervised import Supervised
+
+pytestmark = pytest.mark.any_user
 
 SLEEPS = "services:\n  a:\n    run: sleep 1000\n    ready: delay:1ms\n  b:\n    run: sleep 1001\n    ready: delay:1ms\n"
 

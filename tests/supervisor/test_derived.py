@@ -10,6 +10,8 @@ from tests.lib.derived import GO, OFTEN, PYTHON, TREES, environment
 from tests.lib.http import get
 from tests.lib.wait import wait_until
 
+pytestmark = pytest.mark.any_user
+
 
 @pytest.fixture(params=[k if k in OFTEN else pytest.param(k, marks=pytest.mark.long) for k in sorted(TREES)])
 def kind(request, tree):

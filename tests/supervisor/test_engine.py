@@ -14,6 +14,8 @@ from tests.lib.http import get
 from tests.lib.wait import wait_gone, wait_until
 from tests.supervisor.supervised import SERVER, Supervised
 
+pytestmark = pytest.mark.any_user
+
 SERVE_OUT = SERVER.replace('open("text")', 'open("out")')
 SERVE_COPY = SERVER.replace('open("text")', 'open("copy")')
 SERVE_SIGNAL = SERVER.replace(

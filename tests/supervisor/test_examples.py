@@ -9,6 +9,8 @@ import pytest
 from tests.lib import build
 from tests.lib.http import get
 
+pytestmark = pytest.mark.any_user
+
 EXAMPLES = {
     "c": ("cc", "server.c", "Hello from C"),
     "go": ("go", "main.go", "Hello from Go"),

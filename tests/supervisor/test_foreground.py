@@ -3,7 +3,11 @@
 import os
 import signal
 
+import pytest
+
 from tests.lib.wait import wait_until
+
+pytestmark = pytest.mark.any_user
 
 TYPED_INT = "\x03"
 

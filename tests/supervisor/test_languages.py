@@ -7,6 +7,8 @@ import pytest
 from tests.lib.http import get
 from tests.supervisor.supervised import SERVER
 
+pytestmark = pytest.mark.any_user
+
 
 def service(run, port, key="listen", more=""):
     address = f"127.0.0.1:{port}" if key == "listen" else port

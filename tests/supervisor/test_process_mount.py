@@ -102,6 +102,7 @@ func main() {
 """
 
 
+@pytest.mark.any_user
 @pytest.mark.time_limit(300)
 @pytest.mark.skipif(not shutil.which("go"), reason="there is no go")
 def test_go_run_with_a_held_socket(supervise, free_port, leftovers):

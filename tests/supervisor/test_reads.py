@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from tests.lib import build
 from tests.lib.wait import wait_until
 from tests.supervisor.supervised import Web
 
@@ -48,7 +49,7 @@ FILES = {
     "README": "r",
     ".gitignore": "out\n",
 }
-MARKED = os.geteuid() == 0
+MARKED = build.job_may_mark()
 needs_mark = pytest.mark.skipif(not MARKED, reason="an ordinary user's hrfs-job has no capability in a build tree")
 
 
@@ -199,8 +200,8 @@ def test_a_check_runs_for_what_it_has_read(web):
 @needs_mark
 def test_another_way_into_the_mount(web):
     """A server in a mount namespace that it has made is not seen: everything counts."""
-    if not shutil.which("unshare"):
-        pytest.skip("unshare is not here")
+    if os.geteuid() or not shutil.which("unshare"):
+        pytest.skip("needs root, and unshare")
     config = CONFIG.replace("python3 main.py", "unshare -m python3 main.py")
     w = web(config)
     assert w.write("README", "other") == ("restart", False)
@@ -287,7 +288,7 @@ COMPILED = "services:\n  web:\n    build: {}\n    run: bin/web\n    ready: log:^
 
 @needs_mark
 @pytest.mark.parametrize("ignored", [True, False])
-@pytest.mark.parametrize("language", ["c", "go"])
+@pytest.mark.parametrize("language", ["c", pytest.param("go", marks=pytest.mark.any_user)])
 def test_a_comment_restarts_nothing(web, language, ignored):
     """A build-id differs, what runs does not: no restart. Words in a line of its own move no line."""
     program, source, name, build = {
@@ -308,6 +309,7 @@ def test_a_comment_restarts_nothing(web, language, ignored):
 
 
 @needs_mark
+@pytest.mark.any_user
 def test_a_tree_of_git(web):
     """go build asks git for the state of the whole tree: that is not what the program is made of."""
     from tests.lib import gits

@@ -13,6 +13,8 @@ from tests.lib import processes
 from tests.lib.wait import wait_until
 from tests.supervisor.test_process import python
 
+pytestmark = pytest.mark.any_user
+
 SERVER = [sys.executable, str(Path(__file__).with_name("server.py"))]
 
 

@@ -13,6 +13,8 @@ from tests.lib.wait import Deadline, wait_readable, wait_until
 from tests.supervisor.driver import DRIVER
 from tests.supervisor.test_process import python
 
+pytestmark = pytest.mark.any_user
+
 
 def foreground(running):
     return os.tcgetpgrp(running.master)

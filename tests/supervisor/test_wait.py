@@ -9,6 +9,8 @@ from tests.lib.client import Client, ServerError
 from tests.lib.http import get
 from tests.lib.wait import wait_until
 
+pytestmark = pytest.mark.any_user
+
 
 def held(port, more=""):
     return f"services:\n  web:\n    run: python3 server.py\n    listen: 127.0.0.1:{port}\n{more}"

@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.any_user
+
 CONFIG = "services:\n  web:\n    build: sh build.sh\n    run: sleep 1000\n    ready: delay:1ms\n"
 
 
