@@ -1,14 +1,12 @@
 """Does the node table let go of what the kernel has let go of?"""
 
 import os
-from pathlib import Path
 
 import pytest
 
+from tests.lib import mountinfo
 from tests.lib.client import Closed
 from tests.lib.wait import wait_until
-
-DROP = Path("/proc/sys/vm/drop_caches")
 
 
 def nodes(m):
@@ -27,7 +25,7 @@ def everything_is_forgotten(m):
         return
 
     def dropped():
-        DROP.write_text("2")
+        mountinfo.drop_caches(m.path)
         return nodes(m) == 1
 
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib import build
+from tests.lib import build, mountinfo
 from tests.lib.wait import wait_until
 from tests.mount.forgotten import everything_is_forgotten
 from tests.mount.test_random import picture
@@ -156,7 +156,7 @@ def test_death(mount, tree, expected, name, point, threads):
     different = [(i, a, b) for i, (a, b) in enumerate(zip(answers, got)) if a != b]
     assert different == []
     if name == "forget":
-        Path("/proc/sys/vm/drop_caches").write_text("2") if os.geteuid() == 0 else None
+        mountinfo.drop_caches(m.path) if os.geteuid() == 0 else None
     else:
         assert "event=worker_died" in m.log_text(), f"{name} was not seen at {point}"
     assert tree_of(m.src) == picture_before
