@@ -12,6 +12,7 @@ started=$(date +%s)
 leaks=detect_leaks=0 # of the runs as an ordinary user: a third of a mount's time, and root's runs look for them
 fuse_mode=
 made_user=
+way=
 children=
 
 # A chroot's / is no mount, so that nothing can be mounted apart from the rest of the machine: it is made one.
@@ -41,6 +42,10 @@ clean_up() {
 	for disk in $(cat "$work/disks" 2>/dev/null); do
 		umount "$disk" 2>/dev/null || umount -l "$disk"
 	done
+	if [ -n "$way" ]; then
+		umount "$way" || umount -l "$way"
+		rmdir "$way" # never with what is in it: that is the tree
+	fi
 	[ -z "$fuse_mode" ] || chmod "$fuse_mode" /dev/fuse
 	[ -z "$made_user" ] || userdel -r "$test_user" >/dev/null 2>&1
 	rm -rf "$work"
@@ -108,6 +113,14 @@ make_disk() { # NAME: prints where the trees go
 	fi
 	chmod 1777 "$place"
 	echo "$place"
+}
+
+# root's tests start programs of this tree as other users, who may not look where it lies (/root): then by a way that is open.
+open_tree() {
+	[ "$(id -u)" = 0 ] && ! setpriv --reuid "$test_user" --regid "$test_user" --init-groups test -r "$here/dev" || return 0
+	way=$(mktemp -d /var/tmp/hrfs-tree.XXXXXX) && chmod 755 "$way" && mount --bind "$here" "$way" || die "no way into $here for other users"
+	here=$way
+	export HRFS_BUILD="$here/build-test"
 }
 
 # The tree may lie where no other user can look, and the two runs must not share files.
@@ -395,6 +408,7 @@ export HRFS_TEST_DIR
 stage_build
 [ -z "$long" ] || fetch_suites
 stage_unit
+open_tree
 stage_behaviour
 stage "the daemon under the thread sanitizer, beside stress and fuzzing of $seconds s each"
 stage_threads &
