@@ -111,7 +111,7 @@ def test_mount_of_the_system(cli, tree, words):
         mount --bind {bin_dir} /usr/local/bin
         mount -t fuse.hrfs {words}
         ls {tree.mnt}
-        hrfs clock {tree.mnt} >&2
+        /usr/local/bin/hrfs clock {tree.mnt} >&2
         umount {tree.mnt}
         ls {tree.mnt}
     """

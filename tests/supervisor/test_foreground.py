@@ -69,7 +69,8 @@ def test_ctrl_c_is_typed_once(supervise):
     assert s.run.wait() == 130
 
 
-def test_several_services_have_prefixes_and_keys(supervise):
+def test_several_services_have_prefixes_and_keys(supervise, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     config = (
         "services:\n"
         "  one:\n    run: sh -c 'cat text; echo; test -t 1 && echo tty; sleep 1000'\n    ready: log:tty\n"
