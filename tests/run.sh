@@ -6,7 +6,7 @@
 
 test_user=hrfs-test
 seconds=30 # of each fuzzer, and of the stress in all as each user: a share of it for each test
-shares=6
+shares=15
 seed=${HRFS_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 started=$(date +%s)
 leaks=detect_leaks=0 # of the runs as an ordinary user: a third of a mount's time, and root's runs look for them

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.lib.wait import wait_until
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's hrfs-job has no capability in a build tree")
 
 CONFIG = """
@@ -24,6 +26,8 @@ def web(cli, tree):
     cli("trust", "--yes", tree.src)
     cli("mount", tree.src)
     cli("wait", cwd=tree.src)
+    # it is known a moment after the server is ready; a change before that counts
+    wait_until(lambda: "web/run has read" in cli("deps", "web", cwd=tree.src).stdout)
 
     def write(name, text):
         (tree.src / name).write_text(text)
