@@ -291,8 +291,11 @@ static void keep_for_later(struct plan *p, const struct change *c)
 
 static void take_stages(struct plan *p, const struct change *c, const enum plan_reason by[static PLAN_STAGES])
 {
+	/* there already when the run job began, though it is told later; files are compared (outputs_compare()) */
+	bool only_made = by[PLAN_BUILD] == PLAN_OWN_OUTPUT && c->after.kind == STATE_DIR;
+
 	for (int i = PLAN_BUILD; i <= PLAN_RUN; i++) {
-		if (by[i] == PLAN_COUNTS)
+		if (by[i] == PLAN_COUNTS && !(i == PLAN_RUN && only_made))
 			paths_take(&p->since[i], c);
 		else if (by[i] == PLAN_OWN_OUTPUT)
 			paths_drop(&p->since[i], c->path);

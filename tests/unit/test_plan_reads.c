@@ -70,6 +70,7 @@ static int set_up(void **state)
 	known(p, PLAN_BUILD);
 	plan_stage_begin(p, PLAN_RUN);
 	reads(p, PLAN_RUN, "bin/api", READ_EXECUTED);
+	reads(p, PLAN_RUN, "bin", READ_SEEN);
 	reads(p, PLAN_RUN, "conf", READ_CONTENT);
 	known(p, PLAN_RUN);
 	plan_good(p);
@@ -107,6 +108,9 @@ static void test_table(void **state)
 		/* what it builds is for what runs; by somebody else it makes both stale */
 		{ "bin/api", "AB", "api/build", PLAN_OWN_OUTPUT, false, true },
 		{ "bin/other", "AB", "api/build", PLAN_OWN_OUTPUT, false, false },
+		/* a directory for it, which is told of only once it runs */
+		{ "bin", "-/", "api/build", PLAN_OWN_OUTPUT, false, false },
+		{ "bin", "/-", "", PLAN_COUNTS, false, true },
 		{ "bin/api", "A-", "", PLAN_COUNTS, true, true },
 		{ "bin/api", "AB", "lib/build", PLAN_COUNTS, true, true },
 		{ "conf", "AB", "api/run", PLAN_OWN_OUTPUT, false, false },
