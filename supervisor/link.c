@@ -255,7 +255,8 @@ static void on_closed(void *arg)
 	struct link *l = arg;
 
 	disconnect(l);
-	l->options.cut(l->options.arg);
+	if (l->options.cut)
+		l->options.cut(l->options.arg);
 	reconnect_later(l);
 }
 

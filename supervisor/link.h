@@ -25,7 +25,7 @@ struct link_options {
 	/* somebody asks; command: as received, valid during the call */
 	void (*request)(int64_t id, const json_t *command, void *arg);
 	void (*cancelled)(int64_t id, void *arg);
-	/* the mount's worker is about to be another one: those who have asked know that, and ask again */
+	/* the mount's worker is about to be another one: those who have asked know that, and ask again. NULL: nobody asks */
 	void (*cut)(void *arg);
 	/* once: the mount is gone or cannot be used. why: one line, ends with the call */
 	void (*gone)(const char *why, void *arg);

@@ -187,3 +187,13 @@ def test_against_strace(who, test, place, job):
             compare(report, straced, report["witness"] == "mark")
             assert report["status"] == 0
     who.umount(mount["mountpoint"])
+
+
+def test_the_mounts_worker_dies(cli, place, test):
+    """The command goes on with its successor, and so does who looks at it."""
+    mount = cli.mount(place)
+    worker = json.loads(cli("status", "--json", mount["mountpoint"]).stdout)["here"]["worker_pid"]
+    report = test.dir / "report"
+    cli("trace", "--source", place, "--json", "-o", report, "--", "sh", "-c", f"kill -9 {worker}; cat alien/one; ls alien")
+    assert json.loads(report.read_text())["status"] == 0
+    cli.umount(mount["mountpoint"])
