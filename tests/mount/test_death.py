@@ -198,7 +198,7 @@ def test_client_killed_in_the_middle(mount):
 
 IN_THE_MIDDLE = {
     "read": "os.pread(big, 1 << 22, 0)",
-    "readdir": "os.listdir('many')",
+    "readdir": "os.utime('many'); os.listdir('many')",
     "rename": "os.rename(*(('a', 'b') if os.path.exists('a') else ('b', 'a')))",
     "unlink": "os.close(os.open('c', os.O_CREAT | os.O_WRONLY)); os.truncate('c', 1 << 22); os.unlink('c')",
     "fsync": "os.pwrite(big, b'y', 0); os.fsync(big)",

@@ -33,10 +33,17 @@ def outer(mount, tree):
     return m
 
 
+def stands_still(pid):
+    """A thread that was under way when the signal came goes on for a moment."""
+    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) <= {"T", "t"}
+
+
 @contextmanager
 def stopped(m):
     worker = m.worker_pid()
     os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: stands_still(worker), what="its end of work")
     try:
         yield
     finally:
