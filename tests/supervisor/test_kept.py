@@ -53,6 +53,8 @@ class Kept(Web):
             self.s.end()
 
     def again(self, *, env=None):
+        """Once what was written meanwhile has settled: else it is seen to come, beside being found."""
+        self.s.m.settle()
         self.s = type(self.s)(self.s.m, self.s.start, env=env)
         return self
 
