@@ -1,11 +1,10 @@
 #include "fs/window.h"
 #include "core/base/buf.h"
-#include "fs/notify.h"
 #include "fs/ops.h"
-#include "fs/table.h"
 #include "fs/window_caller.h"
 #include "fs/window_known.h"
 #include "fs/window_negative.h"
+#include "fs/window_parts.h"
 #include "fs/window_recent.h"
 #include <errno.h>
 #include <pthread.h>
@@ -17,11 +16,7 @@
 #define BYTES_MAX (64UL * 1024 * 1024) /* of names, in one window */
 #define REMEMBERED 8
 #define REMEMBER_MS 20
-#define AT_ONCE 1000	/* nodes that are looked at under one lock */
 #define ENTERED_MAX 100 /* directories that the kernel knew, in one window */
-#define IS_THERE \
-	(WINDOW_FOUND | WINDOW_MADE) /* what has to be noted for an answer to be kept: of a name that is there */
-#define IS_ABSENT (IS_THERE | WINDOW_ABSENT) /* and of one that is not */
 
 struct window {
 	struct caller_job job; /* pid 0: free */
@@ -223,8 +218,7 @@ void window_names_done(struct window_names *n)
 
 /* ---- what the kernel knew before ---- */
 
-/* Is what the kernel may know of it to be seen, if this window's job asks for it? */
-static bool is_doubtful(pid_t job, const struct buf *path, unsigned settles)
+bool window_is_doubtful(pid_t job, const struct buf *path, unsigned settles)
 {
 	const struct window *w;
 	bool doubtful;
@@ -234,65 +228,6 @@ static bool is_doubtful(pid_t job, const struct buf *path, unsigned settles)
 	doubtful = w && !is_settled(w, buf_str(path), path->len, settles);
 	pthread_mutex_unlock(&lock);
 	return doubtful;
-}
-
-/* with table_lock */
-static int path_of_name(const struct name *name, struct buf *out)
-{
-	int r = table_path(table_at(name->dir), out);
-
-	if (r == 0 && out->len)
-		r = buf_putc(out, '/');
-	return r < 0 ? r : buf_puts(out, name->text);
-}
-
-static bool is_doubtful_name(pid_t job, const struct name *name, struct buf *path)
-{
-	return path_of_name(name, path) < 0 || is_doubtful(job, path, IS_THERE);
-}
-
-static bool is_doubtful_listing(pid_t job, const struct node *n, struct buf *path)
-{
-	return table_path(n, path) < 0 || is_doubtful(job, path, WINDOW_LISTED);
-}
-
-static void expire_names(pid_t job, const struct node *n, struct buf *path)
-{
-	for (uint32_t r = n->names; r; r = table_name(r)->next_of_node)
-		if (is_doubtful_name(job, table_name(r), path))
-			notify_expire(table_id(table_at(table_name(r)->dir)), table_name(r)->text);
-}
-
-/* from this index on; the next one, 0 at the end */
-static uint32_t expire_some(pid_t job, uint32_t after, int64_t since_ms)
-{
-	AUTO_BUF path = { 0 };
-
-	pthread_mutex_lock(&table_lock);
-	for (int i = 0; i < AT_ONCE && (after = table_next(after)); i++) {
-		struct local *l = table_local(after);
-		struct node *n = table_at(after);
-
-		if (l->answered_ms >= since_ms)
-			expire_names(job, n, &path);
-		if (l->listed && is_doubtful_listing(job, n, &path)) {
-			notify_invalidate(table_id(n));
-			l->listed = false;
-		}
-	}
-	pthread_mutex_unlock(&table_lock);
-	return after;
-}
-
-static bool expire_absent(node_id dir, const char *name, void *arg)
-{
-	AUTO_BUF path = { 0 };
-	pid_t job = *(pid_t *)arg;
-
-	if (node_child_path(dir, name, &path) == 0 && !is_doubtful(job, &path, IS_ABSENT))
-		return false;
-	notify_expire(dir, name);
-	return true;
 }
 
 /* for as long as they are open */
@@ -335,21 +270,13 @@ static int64_t oldest_answer_ms(void)
 
 void window_expire(pid_t job)
 {
-	int64_t since_ms;
-	uint32_t at = 0;
-
 	/* answers that were decided on before are given, and what they said is noted */
 	pthread_rwlock_wrlock(&answering);
 	pthread_rwlock_unlock(&answering);
 	if (!recent_wait())
 		none_is_whole();
 	wait_for_older(longest_ms());
-	since_ms = oldest_answer_ms();
-	do
-		at = expire_some(job, at, since_ms);
-	while (at);
-	negative_each(expire_absent, &job);
-	notify_flush();
+	kernel_expire(job, oldest_answer_ms());
 }
 
 /* ---- answers ---- */
@@ -523,13 +450,7 @@ static void found_directory(node_id dir, const char *name)
 
 /* ---- where a job has not been before ---- */
 
-struct entering {
-	pid_t job;
-	node_id top;
-	int64_t since_ms;
-};
-
-static void note_for(pid_t job, const struct buf *path, unsigned how)
+void window_note(pid_t job, const struct buf *path, unsigned how)
 {
 	struct window *w;
 
@@ -538,51 +459,6 @@ static void note_for(pid_t job, const struct buf *path, unsigned how)
 	if (w)
 		note(w, buf_str(path), path->len, how | WINDOW_OWN);
 	pthread_mutex_unlock(&lock);
-}
-
-/* with table_lock: is this directory the one, or below it? */
-static bool is_below(uint32_t dir, node_id top)
-{
-	for (;;) {
-		const struct node *n = table_at(dir);
-
-		if (table_id(n) == top)
-			return true;
-		if (!n->names)
-			return false;
-		dir = table_name(n->names)->dir;
-	}
-}
-
-/* with table_lock */
-static void enter_node(const struct entering *e, uint32_t index)
-{
-	AUTO_BUF path = { 0 };
-	const struct node *n = table_at(index);
-	const struct local *l = table_local(index);
-
-	for (uint32_t r = n->names; r; r = table_name(r)->next_of_node)
-		if (l->answered_ms >= e->since_ms && is_below(table_name(r)->dir, e->top) &&
-		    path_of_name(table_name(r), &path) == 0)
-			note_for(e->job, &path, WINDOW_FOUND);
-	if (l->listed && is_below(index, e->top) && table_path(n, &path) == 0)
-		note_for(e->job, &path, WINDOW_LISTED);
-}
-
-static bool enter_absent(node_id dir, const char *name, void *arg)
-{
-	const struct entering *e = arg;
-	AUTO_BUF path = { 0 };
-	const struct node *n;
-	bool below;
-
-	pthread_mutex_lock(&table_lock);
-	n = table_node(dir);
-	below = n && is_below(table_index(n), e->top);
-	pthread_mutex_unlock(&table_lock);
-	if (below && node_child_path(dir, name, &path) == 0)
-		note_for(e->job, &path, WINDOW_ABSENT);
-	return false;
 }
 
 /* false: it has been in too many already, so that nobody says what it reads */
@@ -600,36 +476,6 @@ static bool may_enter(pid_t job)
 	return may;
 }
 
-/* it has just been answered for the first time */
-static bool is_new_to_kernel(node_id id)
-{
-	const struct node *n;
-	bool is_new;
-
-	pthread_mutex_lock(&table_lock);
-	n = table_node(id);
-	is_new = !n || n->lookups <= 1;
-	pthread_mutex_unlock(&table_lock);
-	return is_new;
-}
-
-/* What the kernel knows there it will not ask for: all of that counts as asked for. */
-static void enter(pid_t job, node_id top)
-{
-	struct entering e = { job, top, oldest_answer_ms() };
-	uint32_t at = 0;
-
-	if (!may_enter(job))
-		return;
-	do {
-		pthread_mutex_lock(&table_lock);
-		for (int i = 0; i < AT_ONCE && (at = table_next(at)); i++)
-			enter_node(&e, at);
-		pthread_mutex_unlock(&table_lock);
-	} while (at);
-	negative_each(enter_absent, &e);
-}
-
 bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory)
 {
 	struct asking a = { .who = who, .dir = dir, .name = name, .timeout_s = ops_options.timeout_s };
@@ -645,8 +491,8 @@ bool window_asked(const struct window_caller *who, node_id dir, const char *name
 		found_directory(dir, name);
 	keep = take(&a);
 	id = a.stands ? dir : a.enters && directory && !absent ? node_child(dir, name) : 0;
-	if (id && (a.stands || !is_new_to_kernel(id)))
-		enter(who->job, id);
+	if (id && (a.stands || !kernel_has_just_met(id)) && may_enter(who->job))
+		kernel_enter(who->job, id, oldest_answer_ms());
 	return keep;
 }
 

@@ -21,11 +21,6 @@ void known_start(void)
 	last_token = t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-int64_t known_token(void)
-{
-	return ++last_token;
-}
-
 static struct known *of(const char *job)
 {
 	for (size_t i = 0; i < KNOWN_JOBS_MAX; i++)
@@ -64,7 +59,7 @@ int64_t known_keep(const char *job, struct map *names)
 	if (!k)
 		k = oldest();
 	map_done(&k->names);
-	*k = (struct known){ .token = known_token(), .names = *names };
+	*k = (struct known){ .token = ++last_token, .names = *names };
 	strncpy(k->job, job, sizeof(k->job) - 1);
 	*names = (struct map){ 0 };
 	return k->token;

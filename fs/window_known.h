@@ -14,5 +14,3 @@ void known_start(void);
 bool known_take(const char *job, int64_t token, struct map *names);
 /* Takes the names over, in place of what there was; answers their token */
 int64_t known_keep(const char *job, struct map *names);
-/* one that no names have had */
-int64_t known_token(void);
