@@ -73,14 +73,11 @@ static int by_name(const void *a, const void *b)
 void place_list(struct derive *d, const struct place *p, const char *dir, struct strv *out)
 {
 	int fd = open_name(d, p, dir, O_DIRECTORY);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	DIR *stream = file_list(fd);
 	struct dirent *e;
 
-	if (!stream) {
-		if (fd >= 0)
-			close(fd);
+	if (!stream)
 		return;
-	}
 	while (out->count < DERIVE_MAX_NAMES && (e = readdir(stream))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strv_add(out, e->d_name) < 0)
 			d->no_memory = true;

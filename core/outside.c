@@ -173,15 +173,11 @@ static void take_package(struct search *s, const char *dir)
 /* fn for each that is a link, or with `links` false a directory */
 static void each_name(struct search *s, const char *dir, bool links, void (*fn)(struct search *s, const char *dir, const char *name))
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = opendir(dir);
 	struct dirent *e;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return;
-	}
 	for (int i = 0; i < MAX_NAMES && (e = readdir(d)); i++) {
 		struct stat st;
 

@@ -168,14 +168,11 @@ static size_t look(DIR *d, struct oldest *out)
 void statedir_prune(int dir, size_t count)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = file_list(fd);
 	struct oldest oldest;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return;
-	}
 	while (look(d, &oldest) > count && unlinkat(dir, oldest.name, 0) == 0)
 		;
 	closedir(d);

@@ -1,4 +1,5 @@
 #include "fs/settle_tree.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/path.h"
 #include "core/base/strv.h"
@@ -221,15 +222,11 @@ static int walk_directory(struct walk *w, const char *rel)
 	AUTO_FD at = reach(w->move->fd, rel);
 	int fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *e;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = file_list(fd);
 	int r = 0;
 
-	if (!d) {
-		r = at == -ENOENT || at == -ENOTDIR ? 0 : -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
+	if (!d)
+		return at == -ENOENT || at == -ENOTDIR ? 0 : -errno;
 	while (r == 0 && (e = readdir(d))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			r = walk_entry(w, dirfd(d), rel, e->d_name);

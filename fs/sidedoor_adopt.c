@@ -1,4 +1,5 @@
 #include "fs/sidedoor_adopt.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/journal_record.h"
 #include "fs/lower.h"
@@ -79,14 +80,11 @@ static void enter(struct batch_of_events *b, struct todo *t, node_id dir, const 
 static void list(struct batch_of_events *b, struct todo *t, node_id dir, pid_t pid)
 {
 	int fd = node_open(dir, O_RDONLY | O_DIRECTORY);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = file_list(fd);
 	struct dirent *e;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return;
-	}
 	while (t->names < NAMES_MOST && (e = readdir(d))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			enter(b, t, dir, e, pid);

@@ -1,5 +1,6 @@
 #include "supervisor/seen.h"
 #include "core/base/buf.h"
+#include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/base/strv.h"
 #include "supervisor/readset.h"
@@ -40,17 +41,13 @@ static int by_name(const void *a, const void *b)
 static int hash_names(int root, const char *path, struct hash *out)
 {
 	int fd = openat(root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = file_list(fd);
 	AUTO_STRV names = { 0 };
 	AUTO_BUF text = { 0 };
 	struct dirent *e;
 
-	if (!d) {
-		r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	while (r == 0 && (errno = 0, e = readdir(d))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !path_is_editor_temporary(e->d_name))
 			r = strv_add(&names, e->d_name);

@@ -39,3 +39,14 @@ int file_read_path(const char *path, size_t max_bytes, struct buf *out)
 		return -errno;
 	return S_ISREG(st.st_mode) ? file_read(fd, max_bytes, out) : -EINVAL;
 }
+
+DIR *file_list(int fd)
+{
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int error = errno;
+
+	if (!d && fd >= 0)
+		close(fd);
+	errno = error;
+	return d;
+}
