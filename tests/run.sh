@@ -1,8 +1,7 @@
 # What `./dev test` does, in stages. Sourced by ./dev, which has installed what is needed.
 #
-# The behaviour tests run as root, in two halves, and, from a copy, as an ordinary user, all at the same time: what anybody
-# sees in the same way (the mark any_user) as root only. Each stage leaves its output in a file and a count in
-# $work/counts: "PASSED FAILED SKIPPED".
+# The behaviour tests run as root and, from a copy, as an ordinary user, three at a time: what anybody sees in the same way
+# (the mark any_user) as root only. Each stage leaves its output in a file and a count in $work/counts: "PASSED FAILED SKIPPED".
 
 test_user=hrfs-test
 seconds=30 # of each fuzzer, and of the stress in all as each user: a share of it for each test
@@ -127,7 +126,7 @@ open_tree() {
 copy_for_user() {
 	mkdir "$work/user" &&
 		(cd "$here" && tar -cf - --exclude=./.git --exclude='./build*' --exclude=./.cache . &&
-			tar -cf - --exclude='*.p' --exclude='*.a' --exclude=meson-logs build-test) |
+			tar -cf - --exclude='*.p' --exclude='*.a' --exclude=meson-logs --exclude=go-cache build-test) |
 		tar -xif - -C "$work/user" &&
 		chown -R "$test_user:" "$work/user" && give_witness "$work/user/build-test/supervisor/job/hrfs-job"
 }
@@ -251,6 +250,12 @@ stage_build() {
 	target=programs CC=clang build "$here/build-tsan" -Db_sanitize=thread -Db_lundef=false -Dwerror=true || die "the build failed"
 }
 
+# Go's own library is compiled once, before several tests that want it begin at the same time (tests/conftest.py: go_cache).
+warm_go() {
+	command -v go >/dev/null 2>&1 || return 0
+	(cd "$here/examples/go" && GOCACHE="$here/build-test/go-cache" GOTOOLCHAIN=local go build -o /dev/null .) >/dev/null 2>&1
+}
+
 stage_unit() {
 	stage "unit tests"
 	$steady meson test -C "$here/build-test" --no-rebuild --no-suite behaviour --print-errorlogs >"$work/unit.log" 2>&1
@@ -264,19 +269,23 @@ stage_unit() {
 	count "${ok:-0}" "$((${fail:-0} + ${late:-0}))" "${skip:-0}"
 }
 
-# In two halves, as long as each other.
-run_halves() { # starts them, and sets $runs
-	run_pytest mounts "$here" -- -m "$(behaviour_marks)" tests/mount &
-	runs=$!
-	run_pytest programs "$here" -- -m "$(behaviour_marks)" tests/cli tests/supervisor tests/test_*.py &
-	runs="$runs $!"
+# One list of tests: each run takes the next that is left (tests/lib/share.py).
+run_share() { # NAME
+	run_pytest "$1" "$here" -- -p tests.lib.share --share "$work/taken" -m "$(behaviour_marks)" tests
+}
+
+# As the ordinary user first, then what is left of the others.
+run_user() {
+	run_pytest user "$work/user" as_test_user -- -m "$(user_marks)"
+	run_share third
 }
 
 stage_behaviour() {
-	logs="mounts programs"
+	mkdir "$work/taken"
+	logs="first second"
 	if [ "$(id -u)" = 0 ]; then
 		stage "behaviour as root and as $test_user"
-		logs="$logs user"
+		logs="$logs user third"
 		copy_for_user || die "could not copy the tree for $test_user"
 	else
 		stage "behaviour as $(id -un)"
@@ -284,10 +293,13 @@ stage_behaviour() {
 	for log in $logs; do
 		: >"$work/$log.log"
 	done
-	run_halves
+	run_share first &
+	runs=$!
+	run_share second &
+	runs="$runs $!"
 	if [ "$(id -u)" = 0 ]; then
-		run_pytest user "$work/user" as_test_user -- -m "$(user_marks)" &
-		runs="$runs $!"
+		run_user &
+		runs="$runs $! $!"
 	fi
 	children=$runs
 	set -- $runs
@@ -407,7 +419,11 @@ HRFS_TEST_DIR=$(make_disk rd) && user_disk=$(make_disk ud) || exit 1
 export HRFS_TEST_DIR
 stage_build
 [ -z "$long" ] || fetch_suites
+warm_go &
+children=$!
 stage_unit
+wait
+children=
 open_tree
 stage_behaviour
 stage "the daemon under the thread sanitizer, beside stress and fuzzing of $seconds s each"

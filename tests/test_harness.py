@@ -21,13 +21,13 @@ globals().update({k: v for k, v in vars(tests.conftest).items() if not k.startsw
 
 @pytest.fixture
 def pytest_run(start, test):
-    """pytest_run(source, **environment) -> a pytest of its own over one file, running."""
+    """pytest_run(source, *arguments, **environment) -> a pytest of its own over one file, running."""
 
-    def run(source, **more):
+    def run(source, *arguments, **more):
         file = test.dir / "test_inner.py"
         file.write_text(textwrap.dedent(source))
         (test.dir / "conftest.py").write_text(SAME_FIXTURES)
-        argv = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-c", build.ROOT / "pytest.ini", file]
+        argv = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-c", build.ROOT / "pytest.ini", *arguments, file]
         env = {"HRFS_TEST_DIR": str(test.dir), "HRFS_HANG_LIMIT": "2", "HRFS_BUILD": str(build.BUILD), **more}
         return start(*argv, cwd=build.ROOT, env=env)
 
@@ -107,3 +107,32 @@ def test_a_killed_pytest_leaves_nothing(pytest_run, mount, test, tree):
     wait_until(lambda: not any("sleep 1000" in processes.command(p) for p in processes.tagged(f"{test.dir}")))
     wait_until(lambda: not any("watchdog" in processes.command(p) for p in processes.tagged(f"{test.dir}")))
     assert not any("sleep 1000" in processes.command(p) for p in processes.descendants(os.getpid()))
+
+
+def test_runs_share_a_list_of_tests(pytest_run, test):
+    taken = test.dir / "taken"
+    taken.mkdir()
+    source = """
+        import os, pytest
+        from pathlib import Path
+        from tests.lib.wait import wait_until
+
+        place = Path(os.environ["PLACE"])
+
+        @pytest.fixture(scope="module", autouse=True)
+        def both_have_begun():
+            (place / f"begun-{os.getpid()}").touch(exist_ok=False)
+            wait_until(lambda: len(list(place.glob("begun-*"))) == 2)
+
+        @pytest.mark.parametrize("n", range(9))
+        def test_it(n):
+            with open(place / "ran", "a") as ran:
+                ran.write(f"{n} {os.getpid()}\\n")
+            assert n != 4
+        """
+    runs = [pytest_run(source, "-p", "tests.lib.share", "--share", taken, PLACE=str(test.dir)) for _ in range(2)]
+    assert sorted(run.wait() for run in runs) == [0, 1]
+    ran = [line.split() for line in (test.dir / "ran").read_text().splitlines()]
+    assert sorted(n for n, _ in ran) == list("012345678")
+    assert len({pid for _, pid in ran}) == 2
+    assert sum(int(re.search(r"(\d+) passed", run.text)[1]) for run in runs) == 8
