@@ -373,6 +373,7 @@ static int add_job(const struct connection *c, const char *name, pid_t pid)
 
 void cmd_job_add(struct request *r)
 {
+	char clock[CLOCK_TEXT_SIZE];
 	const char *name;
 	int result;
 	pid_t pid;
@@ -388,7 +389,8 @@ void cmd_job_add(struct request *r)
 		job_window_open(r, name, pid);
 		return;
 	}
-	answer_object(r->answer, json_pack("{s:s}", "job", name));
+	answer_object(r->answer, json_pack("{s:s,s:s}", "job", name, "clock",
+					   server_clock(journal_tick(server.o.journal), clock)));
 	request_free(r);
 }
 

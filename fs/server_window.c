@@ -17,6 +17,7 @@ struct opening {
 	struct work work;
 	struct request *request;
 	char job[WRITER_JOB_SIZE];
+	char clock[CLOCK_TEXT_SIZE]; /* before what the kernel knew was told to be doubtful */
 	pid_t pid;
 	int result;
 };
@@ -40,7 +41,8 @@ static void expired(struct work *w)
 
 	if (r->answer) {
 		r->answer->abandon = NULL;
-		answer_object(r->answer, json_pack("{s:s,s:b}", "job", o->job, "window", o->result == 0 || o->result == -EEXIST));
+		answer_object(r->answer, json_pack("{s:s,s:s,s:b}", "job", o->job, "clock", o->clock, "window",
+						   o->result == 0 || o->result == -EEXIST));
 	} else {
 		job_window_close(o->pid);
 	}
@@ -61,6 +63,7 @@ void job_window_open(struct request *r, const char *job, pid_t pid)
 	o->request = r;
 	o->pid = pid;
 	strncpy(o->job, job, sizeof(o->job) - 1);
+	server_clock(journal_tick(server.o.journal), o->clock);
 	o->result = window_open(pid, job, known);
 	o->work.run = expire;
 	o->work.done = expired;

@@ -11,11 +11,12 @@ struct job {
 	struct job *next, **place; /* of the engine's list */
 	struct service *service;
 	struct process *process; /* NULL: it has ended */
+	const char *stage;	 /* static */
 	char *name;
 	pid_t pid;  /* of hrfs-job */
 	int64_t known; /* the token of the names that the mount need not tell again */
 	bool asked; /* the mount has not answered yet */
-	bool announced; /* it has answered once: a window that is lost by then is not opened again */
+	bool announced;	     /* it goes: a window that it does not have by then is not opened any more */
 	struct reads *reads; /* NULL: nobody wants to know */
 	const struct job_events *events;
 	void *arg;
@@ -143,8 +144,10 @@ static void on_announced(const json_t *answer, void *arg)
 	struct job *j = arg;
 
 	j->asked = false;
-	if (j->reads && !j->announced)
+	if (j->reads && !j->announced) {
+		reads_begun(j->service, j->stage, json_string_value(json_object_get(answer, "clock")));
 		reads_take_window(j->reads, json_is_true(json_object_get(answer, "window")));
+	}
 	j->announced = true;
 	if (j->reads)
 		reads_say_how(j->service->engine, j->reads);
@@ -160,11 +163,8 @@ void job_announce(struct job *j)
 		return;
 	j->asked = true;
 	if (link_call(j->service->engine->o.link, about(j, "hrfs-job-add", j->reads && !j->announced), on_announced,
-		      j) == 0)
-		return;
-	j->asked = false;
-	if (j->process)
-		process_go(j->process);
+		      j) < 0)
+		on_announced(NULL, j);
 }
 
 int job_start(struct service *s, const char *stage, struct process_options *options,
@@ -178,6 +178,7 @@ int job_start(struct service *s, const char *stage, struct process_options *opti
 		j->name = NULL;
 	if (j && j->name) {
 		j->service = s;
+		j->stage = stage;
 		j->events = job_events;
 		j->arg = arg;
 		options->job = j->name;

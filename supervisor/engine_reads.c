@@ -1,4 +1,5 @@
 /* What the jobs of a service have read, and what follows for its build and for what it runs. */
+#include "core/clock.h"
 #include "supervisor/engine_service.h"
 #include "supervisor/outsourced.h"
 #include <string.h>
@@ -81,12 +82,30 @@ void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool g
 		engine_post(s, EVENT_CHANGE);
 }
 
-int64_t reads_known_token(const struct service *s, const char *stage)
+/* PLAN_STAGES: none of them */
+static enum plan_stage stage_of(const char *name)
 {
-	for (int i = 0; i < PLAN_STAGES; i++)
-		if (strcmp(stage, plan_stage_name(i)) == 0)
-			return s->plan.reads[i].token;
-	return 0;
+	int i = 0;
+
+	while (i < PLAN_STAGES && strcmp(name, plan_stage_name(i)) != 0)
+		i++;
+	return i;
+}
+
+void reads_begun(struct service *s, const char *name, const char *text)
+{
+	enum plan_stage stage = stage_of(name);
+	struct clock clock;
+
+	if (stage < PLAN_STAGES && text && clock_parse(text, &clock) == 0)
+		plan_stage_begun(&s->plan, stage, clock.tick);
+}
+
+int64_t reads_known_token(const struct service *s, const char *name)
+{
+	enum plan_stage stage = stage_of(name);
+
+	return stage < PLAN_STAGES ? s->plan.reads[stage].token : 0;
 }
 
 void reads_one_more(struct service *s, const char *path, unsigned how)

@@ -255,6 +255,8 @@ const char *reads_witness(const struct service *s);
 void reads_begin(struct service *s, enum plan_stage stage);
 /* what a run of it has read up to now; j may be NULL. good: it came to a good end, or is ready */
 void reads_known(struct service *s, enum plan_stage stage, struct job *j, bool good);
+/* the mount's clock when a job of this stage ("build") had read nothing yet; NULL: it told none */
+void reads_begun(struct service *s, const char *stage, const char *clock);
 /* of the names that the mount need not tell again when this stage ("build") starts; 0: all are wanted */
 int64_t reads_known_token(const struct service *s, const char *stage);
 /* one thing more, of what runs */

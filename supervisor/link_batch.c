@@ -37,6 +37,7 @@ static void parse_writer(const json_t *o, struct writer *out)
 
 	out->pid = (int32_t)json_integer_value(json_object_get(o, "pid"));
 	out->appended = json_is_true(json_object_get(o, "appended"));
+	out->outside = json_is_true(json_object_get(o, "outside"));
 	snprintf(out->command, sizeof(out->command), "%s", command ? command : "");
 	snprintf(out->job, sizeof(out->job), "%s", job ? job : "");
 }

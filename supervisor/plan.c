@@ -1,9 +1,15 @@
 #include "supervisor/plan.h"
 #include "core/base/path.h"
+#include "core/base/strv.h"
 #include "supervisor/pattern.h"
 #include "supervisor/printed.h"
 #include <errno.h>
 #include <string.h>
+
+struct plan_path {
+	struct state was;
+	tick_t last; /* of its changes */
+};
 
 static void paths_clear(struct plan_paths *p)
 {
@@ -21,35 +27,42 @@ static void paths_give_up(struct plan_paths *p)
 	p->all = true;
 }
 
+/* of one behind the mount it is not known what was seen when; nor of one that is not the journal's */
+static tick_t tick_of(const struct change *c)
+{
+	return c->tick && !c->writer.outside ? c->tick : UINT64_MAX;
+}
+
 /* `before` counts when the path is new here, else what it was first stays; back in it, it drops out */
 static void paths_take(struct plan_paths *p, const struct change *c)
 {
 	size_t len = strlen(c->path);
-	struct state *was = map_get(&p->states, c->path, len);
+	struct plan_path *at = map_get(&p->states, c->path, len);
 
 	if (p->all)
 		return;
-	if (was) {
-		if (state_equal(was, &c->after))
+	if (at) {
+		at->last = tick_of(c);
+		if (state_equal(&at->was, &c->after))
 			free(map_remove(&p->states, c->path, len));
 		return;
 	}
-	was = p->states.count < PLAN_MAX_PATHS ? malloc(sizeof(*was)) : NULL;
-	if (!was || map_put(&p->states, c->path, len, was) < 0) {
-		free(was);
+	at = p->states.count < PLAN_MAX_PATHS ? malloc(sizeof(*at)) : NULL;
+	if (!at || map_put(&p->states, c->path, len, at) < 0) {
+		free(at);
 		paths_give_up(p); /* too much to compare is not too much to rebuild for */
 		return;
 	}
-	*was = c->before;
+	*at = (struct plan_path){ .was = c->before, .last = tick_of(c) };
 }
 
 /* the service's own job wrote it last: what it was before is no input any more */
 static bool paths_drop(struct plan_paths *p, const char *path)
 {
-	struct state *was = map_remove(&p->states, path, strlen(path));
+	struct plan_path *at = map_remove(&p->states, path, strlen(path));
 
-	free(was);
-	return was != NULL;
+	free(at);
+	return at != NULL;
 }
 
 static void paths_copy(struct plan_paths *to, const struct plan_paths *from)
@@ -59,14 +72,14 @@ static void paths_copy(struct plan_paths *to, const struct plan_paths *from)
 	paths_clear(to);
 	to->all = from->all;
 	while (!to->all && (e = map_next(&from->states, e))) {
-		struct state *copy = malloc(sizeof(*copy));
+		struct plan_path *copy = malloc(sizeof(*copy));
 
 		if (!copy || map_put(&to->states, e->key, e->key_len, copy) < 0) {
 			free(copy);
 			paths_give_up(to);
 			return;
 		}
-		*copy = *(struct state *)e->value;
+		*copy = *(struct plan_path *)e->value;
 	}
 }
 
@@ -289,18 +302,25 @@ static void keep_for_later(struct plan *p, const struct change *c)
 	}
 }
 
+/* the job found it as it had become by then */
+static bool is_before(const struct plan *p, enum plan_stage stage, tick_t last)
+{
+	return last <= p->begun[stage];
+}
+
 static void take_stages(struct plan *p, const struct change *c, const enum plan_reason by[static PLAN_STAGES])
 {
 	/* there already when the run job began, though it is told later; files are compared (outputs_compare()) */
 	bool only_made = by[PLAN_BUILD] == PLAN_OWN_OUTPUT && c->after.kind == STATE_DIR;
 
 	for (int i = PLAN_BUILD; i <= PLAN_RUN; i++) {
-		if (by[i] == PLAN_COUNTS && !(i == PLAN_RUN && only_made))
+		if (by[i] == PLAN_COUNTS && !(i == PLAN_RUN && only_made) && !is_before(p, i, tick_of(c)))
 			paths_take(&p->since[i], c);
 		else if (by[i] == PLAN_OWN_OUTPUT)
 			paths_drop(&p->since[i], c->path);
 	}
-	if (p->service->check.argv.count && plan_judge_stage(p, PLAN_CHECK, c, NULL) == PLAN_COUNTS)
+	if (p->service->check.argv.count && plan_judge_stage(p, PLAN_CHECK, c, NULL) == PLAN_COUNTS &&
+	    !is_before(p, PLAN_CHECK, tick_of(c)))
 		paths_take(&p->since[PLAN_CHECK], c);
 }
 
@@ -335,8 +355,10 @@ void plan_take_all(struct plan *p)
 {
 	paths_give_up(&p->since_try);
 	paths_give_up(&p->since_good);
-	for (int i = 0; i < PLAN_STAGES; i++)
+	for (int i = 0; i < PLAN_STAGES; i++) {
 		paths_give_up(&p->since[i]);
+		p->begun[i] = 0;
+	}
 }
 
 bool plan_is_stale(const struct plan *p)
@@ -369,7 +391,22 @@ void plan_forget_good(struct plan *p)
 void plan_stage_begin(struct plan *p, enum plan_stage stage)
 {
 	paths_clear(&p->since[stage]);
+	p->begun[stage] = 0;
 	p->reads[stage].open = true;
+}
+
+void plan_stage_begun(struct plan *p, enum plan_stage stage, tick_t tick)
+{
+	struct map *states = &p->since[stage].states;
+	struct map_entry *e = NULL;
+	AUTO_STRV over = { 0 };
+
+	p->begun[stage] = tick;
+	while ((e = map_next(states, e)))
+		if (is_before(p, stage, ((struct plan_path *)e->value)->last))
+			strv_add(&over, e->key);
+	for (size_t i = 0; i < over.count; i++)
+		paths_drop(&p->since[stage], over.items[i]);
 }
 
 bool plan_stage_is_stale(const struct plan *p, enum plan_stage stage)

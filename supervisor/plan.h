@@ -44,7 +44,7 @@ struct plan_reads {
 };
 
 struct plan_paths {
-	struct map states; /* path -> struct state *, owned: what it was */
+	struct map states; /* path -> struct plan_path *, owned: what it was */
 	bool all;	   /* too many to keep: everything counts as changed */
 };
 
@@ -53,6 +53,7 @@ struct plan {
 	struct plan_reads reads[PLAN_STAGES];
 	struct plan_paths since_try, since_good;
 	struct plan_paths since[PLAN_STAGES]; /* that job began; what its service's build has written too */
+	tick_t begun[PLAN_STAGES];	      /* the mount's, when that job had read nothing yet; 0: not known */
 	struct map later;		      /* path -> struct change *, owned: to be judged again */
 	bool later_all;			      /* too many of those */
 };
@@ -69,7 +70,7 @@ enum plan_reason plan_judge_stage(const struct plan *p, enum plan_stage stage, c
 enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved);
 /* what is not in the tree counts, whoever reads it: for the build, or without one for what runs */
 void plan_take_outside(struct plan *p, const struct change *c);
-/* a batch that was cut short, or a fresh instance: nothing is known any more */
+/* a batch that was cut short, or a fresh instance: nothing is known any more, nor what a tick means */
 void plan_take_all(struct plan *p);
 
 /* something is in another state than when the last attempt began */
@@ -88,6 +89,11 @@ void plan_forget_good(struct plan *p);
 
 /* it begins now */
 void plan_stage_begin(struct plan *p, enum plan_stage stage);
+/*
+ * It has read nothing before this tick of the mount's journal: what was over by then it has found as it had become,
+ * however late that is told. Until the next plan_stage_begin() or plan_take_all()
+ */
+void plan_stage_begun(struct plan *p, enum plan_stage stage, tick_t tick);
 /* something that concerns it is in another state than when it began; where it is not known what it reads: also false */
 bool plan_stage_is_stale(const struct plan *p, enum plan_stage stage);
 /* the path is as it was, as far as what it holds matters */

@@ -19,7 +19,8 @@ static void takes_everything(void **state)
 			   "\"name_b64\":\"c3JjL/8=\",\"before\":{\"kind\":\"absent\",\"exec\":0,\"hash\":null},"
 			   "\"after\":{\"kind\":\"file\",\"exec\":5,\"hash\":\"00000000000000010000000000000002\"},"
 			   "\"tick\":7,\"reason\":\"changed\",\"ignored\":true,\"open\":true,"
-			   "\"writer\":{\"pid\":12,\"command\":\"vim\",\"job\":\"api/run\",\"appended\":true}}]}");
+			   "\"writer\":{\"pid\":12,\"command\":\"vim\",\"job\":\"api/run\",\"appended\":true,"
+			   "\"outside\":true}}]}");
 	const struct change *c;
 	struct link_batch b;
 
@@ -39,7 +40,7 @@ static void takes_everything(void **state)
 	assert_int_equal(c->after.content.hi, 1);
 	assert_int_equal(c->after.content.lo, 2);
 	assert_int_equal(c->reason, CHANGE_REAL);
-	assert_true(c->ignored && c->open && c->writer.appended);
+	assert_true(c->ignored && c->open && c->writer.appended && c->writer.outside);
 	assert_string_equal(c->writer.command, "vim");
 	assert_string_equal(c->writer.job, "api/run");
 	link_batch_done(&b);

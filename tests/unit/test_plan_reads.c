@@ -256,6 +256,101 @@ static void test_from_scratch(void **state)
 	assert_int_equal(take(p, "main.c", "AB", ""), PLAN_NOT_READ); /* not read this time */
 }
 
+/* the table: a change that ends at this tick, told before or after it is known that the job began at 7; is it since then? */
+static void test_what_was_over_before(void **state)
+{
+	static const struct {
+		tick_t tick, begun;
+		bool outside, told_before, stale;
+	} cases[] = {
+		{ 6, 7, false, false, false },
+		{ 7, 7, false, false, false },
+		{ 8, 7, false, false, true },
+		{ 6, 7, false, true, false },
+		{ 8, 7, false, true, true },
+		/* behind the mount: when the job could see it, nobody knows */
+		{ 6, 7, true, false, true },
+		{ 6, 7, true, true, true },
+		/* no tick of this journal; no clock of the job's */
+		{ 0, 7, false, false, true },
+		{ 6, 0, false, false, true },
+	};
+	struct plan *p = *state;
+	bool moved;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct change c = change_of("bin/api", "AB", "api/build");
+
+		c.tick = cases[i].tick;
+		c.writer.outside = cases[i].outside;
+		plan_stage_begin(p, PLAN_RUN);
+		if (cases[i].told_before)
+			plan_take(p, &c, &moved);
+		if (cases[i].begun)
+			plan_stage_begun(p, PLAN_RUN, cases[i].begun);
+		if (!cases[i].told_before)
+			plan_take(p, &c, &moved);
+		assert_int_equal(run_is_stale(p), cases[i].stale);
+	}
+}
+
+static struct change at(const char *path, const char *states, tick_t tick)
+{
+	struct change c = change_of(path, states, "");
+
+	c.tick = tick;
+	return c;
+}
+
+static void test_a_batch_from_before_and_after(void **state)
+{
+	struct plan *p = *state;
+	struct change old = at("main.c", "AB", 6), both = at("main.c", "BC", 9), back = at("main.c", "CB", 12);
+	bool moved;
+
+	plan_stage_begin(p, PLAN_BUILD);
+	plan_stage_begun(p, PLAN_BUILD, 7);
+	plan_take(p, &old, &moved);
+	assert_false(build_is_stale(p));
+	known(p, PLAN_BUILD);
+	/* one of its requests was before, another one after */
+	plan_take(p, &both, &moved);
+	assert_true(build_is_stale(p));
+	plan_take(p, &back, &moved);
+	assert_false(build_is_stale(p));
+}
+
+static void test_told_before_and_once_more(void **state)
+{
+	struct plan *p = *state;
+	struct change old = at("main.c", "AB", 6), new = at("main.c", "BC", 9);
+	bool moved;
+
+	plan_stage_begin(p, PLAN_BUILD);
+	plan_take(p, &old, &moved);
+	plan_take(p, &new, &moved);
+	plan_stage_begun(p, PLAN_BUILD, 7);
+	assert_true(build_is_stale(p));
+}
+
+static void test_begun_is_of_one_run_and_one_journal(void **state)
+{
+	struct plan *p = *state;
+	struct change c = at("main.c", "AB", 6);
+	bool moved;
+
+	plan_stage_begin(p, PLAN_BUILD);
+	plan_stage_begun(p, PLAN_BUILD, 7);
+	plan_stage_begin(p, PLAN_BUILD);
+	plan_take(p, &c, &moved);
+	assert_true(build_is_stale(p));
+	plan_stage_begun(p, PLAN_BUILD, 7);
+	plan_take_all(p); /* ticks may begin anew */
+	plan_stage_taken_in(p, PLAN_BUILD);
+	plan_take(p, &c, &moved);
+	assert_true(build_is_stale(p));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -264,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_table), T(test_back_again), T(test_ignored),
 		T(test_keys_of_the_file),     T(test_not_known),  T(test_later),
 		T(test_later_of_two),	      T(test_later_too_many), T(test_from_scratch),
+		T(test_what_was_over_before), T(test_a_batch_from_before_and_after),
+		T(test_told_before_and_once_more), T(test_begun_is_of_one_run_and_one_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
