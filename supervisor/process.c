@@ -73,6 +73,8 @@ static void process_free(struct process *p)
 		close(p->control);
 	if (p->pidfd >= 0)
 		close(p->pidfd);
+	if (p->namespace >= 0)
+		close(p->namespace);
 	process_close_output(p);
 	free(p->job);
 	free(p->cgroup);
@@ -159,6 +161,10 @@ void process_finish(struct process *p)
 
 /* ---- what hrfs-job says ---- */
 
+struct came { /* with a message; -1: nothing. Taken, or left to whoever has received it */
+	int group, namespace;
+};
+
 static void said_exited(struct process *p, bool signalled, int code)
 {
 	p->exited = true;
@@ -167,21 +173,23 @@ static void said_exited(struct process *p, bool signalled, int code)
 		p->events->exited(p, (struct process_status){ .signalled = signalled, .code = code }, p->arg);
 }
 
-static void said_witness(struct process *p, int *group, const char *why)
+/* once nothing lives in it, what was opened there has no path in the mount any more: so it is kept until all is told */
+static void said_witness(struct process *p, struct came *came, const char *why)
 {
+	if (p->namespace < 0)
+		p->namespace = take_fd(&came->namespace);
 	if (p->events->witness)
-		p->events->witness(p, take_fd(group), why, p->arg);
+		p->events->witness(p, take_fd(&came->group), why, p->arg);
 }
 
-/* group: what came with the message, -1: nothing; taken, or left to the caller */
-static void said(struct process *p, const char *text, int *group)
+static void said(struct process *p, const char *text, struct came *came)
 {
 	int number;
 
 	if (strcmp(text, "witness") == 0) {
-		said_witness(p, group, NULL);
+		said_witness(p, came, NULL);
 	} else if (strncmp(text, "unwitnessed ", 12) == 0) {
-		said_witness(p, group, text + 12);
+		said_witness(p, came, text + 12);
 	} else if (sscanf(text, "started %d", &number) == 1) {
 		p->pid = number;
 		p->started = true;
@@ -208,10 +216,10 @@ static void said(struct process *p, const char *text, int *group)
 	}
 }
 
-/* as recv(), with the one descriptor that may come along */
-static ssize_t receive(int fd, char *text, size_t size, int *group)
+/* as recv(), with the two descriptors that may come along */
+static ssize_t receive(int fd, char *text, size_t size, struct came *came)
 {
-	char space[CMSG_SPACE(sizeof(int))];
+	char space[CMSG_SPACE(sizeof(*came))];
 	struct iovec iov = { .iov_base = text, .iov_len = size };
 	struct msghdr m = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)
@@ -219,8 +227,8 @@ static ssize_t receive(int fd, char *text, size_t size, int *group)
 	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(group, CMSG_DATA(c), sizeof(int));
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(*came)))
+		memcpy(came, CMSG_DATA(c), sizeof(*came));
 	return n;
 }
 
@@ -231,16 +239,20 @@ static bool listen_to_job(struct process *p)
 	ssize_t n;
 
 	for (;;) {
-		AUTO_FD group = -1;
+		struct came came = { -1, -1 };
 
-		n = receive(p->control, text, MAX_MESSAGE, &group);
+		n = receive(p->control, text, MAX_MESSAGE, &came);
 		/* it ended with a message of ours unread: what it said before is still there */
 		if (n < 0 && (errno == ECONNRESET || errno == EINTR))
 			continue;
 		if (n <= 0)
 			return n < 0 && errno == EAGAIN;
 		text[n] = '\0';
-		said(p, text, &group);
+		said(p, text, &came);
+		if (came.group >= 0)
+			close(came.group);
+		if (came.namespace >= 0)
+			close(came.namespace);
 	}
 }
 
@@ -298,7 +310,7 @@ int process_new(struct processes *all, const struct process_options *options, st
 	p->events = options->events;
 	p->arg = options->arg;
 	p->output = options->mode == PROCESS_TERMINAL ? NULL : options->output;
-	p->control = p->pidfd = p->streams[0].fd = p->streams[1].fd = -1;
+	p->control = p->pidfd = p->namespace = p->streams[0].fd = p->streams[1].fd = -1;
 	p->job = strdup(options->job);
 	if (p->job)
 		r = process_spawn(p, options, error);

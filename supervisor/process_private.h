@@ -24,6 +24,7 @@ struct process {
 
 	pid_t job_pid, pid;
 	int control, pidfd;
+	int namespace; /* of mounts, the job's own; -1: none */
 	struct process_stream streams[2];
 	uv_poll_t control_poll, pid_poll;
 	uv_timer_t timer; /* of the grace, then of hrfs-job's killing, then of the rest of the output */

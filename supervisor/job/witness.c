@@ -128,22 +128,32 @@ void witness_drop(void)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
+static void send_with(int control, struct iovec *text, const int fds[static 2])
+{
+	char space[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct msghdr m = { .msg_iov = text, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, 2 * sizeof(int));
+	sendmsg(control, &m, MSG_NOSIGNAL);
+}
+
 void witness_tell(int control, int group, const char *why)
 {
-	char text[512], space[CMSG_SPACE(sizeof(int))] = { 0 };
+	AUTO_FD namespace = group < 0 ? -1 : open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	char text[512] = "witness";
 	struct iovec iov = { .iov_base = text };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
 
-	iov.iov_len = (size_t)snprintf(text, sizeof(text), group >= 0 ? "witness" : "unwitnessed %.400s", why);
-	if (group >= 0) {
-		m.msg_control = space;
-		m.msg_controllen = sizeof(space);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &group, sizeof(int));
-	}
-	sendmsg(control, &m, MSG_NOSIGNAL);
+	if (group >= 0 && namespace < 0)
+		why = "/proc is not there";
+	if (namespace < 0)
+		snprintf(text, sizeof(text), "unwitnessed %.400s", why);
+	iov.iov_len = strlen(text);
+	if (namespace >= 0)
+		send_with(control, &iov, (int[]){ group, namespace });
+	else
+		send(control, text, iov.iov_len, MSG_NOSIGNAL);
 }

@@ -15,5 +15,5 @@
 int witness_begin(const char *mountpoint, int *group, struct buf *why);
 /* an ordinary user's process has no capability from here on, nor what it executes */
 void witness_drop(void);
-/* hands the group on over the control socket, or why there is none */
+/* hands the group on over the control socket, and with it the namespace that the paths are of, or why there is none */
 void witness_tell(int control, int group, const char *why);

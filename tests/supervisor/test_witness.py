@@ -52,14 +52,14 @@ class Job:
             **identity(user),
         )
         theirs.close()
-        self.group = None
+        self.group = self.namespace = None
 
     def hear(self):
-        text, rights, _, _ = self.control.recvmsg(4096, socket.CMSG_SPACE(4))
+        text, rights, _, _ = self.control.recvmsg(4096, socket.CMSG_SPACE(8))
         for _, _, data in rights:
             fds = array.array("i")
             fds.frombytes(data)
-            self.group = fds[0]
+            self.group, self.namespace = fds
         return text.decode()
 
     def until(self, word):
@@ -74,10 +74,21 @@ class Job:
         lines = Path(f"/proc/{self.process.pid}/mountinfo").read_text().splitlines()
         return [line for line in lines if int(line.split()[0]) in ids]
 
+    def opened(self):
+        """The paths of what it has opened and nobody has read yet; an event's descriptor opens what it tells of."""
+        data, paths = os.read(self.group, 4096), []
+        for at in range(0, len(data), 24):
+            fd = int.from_bytes(data[at + 16 : at + 20], "little", signed=True)
+            paths.append(os.readlink(f"/proc/self/fd/{fd}"))
+            os.close(fd)
+        return paths
+
     def end(self):
         self.control.close()
-        if self.group is not None:
-            os.close(self.group)
+        for fd in (self.group, self.namespace):
+            if fd is not None:
+                os.close(fd)
+        self.group = self.namespace = None
         self.process.stdout.close()
         self.process.wait(20)
 
@@ -199,7 +210,6 @@ def test_a_path_that_changes_meanwhile(job, theirs, test, other, capable):
                 (marked,) = j.marked()
                 assert f"user_id={other.uid}," in marked
             j.end()
-            j.group = None
     finally:
         stop.set()
         thread.join()
@@ -241,11 +251,17 @@ def test_others_are_not_told_of(job, theirs, other):
     users.run_as(other, lambda: (theirs.path / "alien").read_text())
     j.control.send(b"g")
     j.until("exited")
-    # an event's descriptor opens what it tells of
-    data = os.read(j.group, 4096)
-    names = []
-    for at in range(0, len(data), 24):
-        fd = int.from_bytes(data[at + 16 : at + 20], "little", signed=True)
-        names.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
-        os.close(fd)
+    names = [os.path.basename(path) for path in j.opened()]
     assert "mine" in names and "alien" not in names
+
+
+def test_paths_once_nothing_of_it_is_left(job, mount):
+    """Whoever reads late is told where in the mount it was, though the job's own copy of it would be gone with the job."""
+    m = mount()
+    (m.path / "one").write_text("1")
+    j = job(m.path, "cat", m.path / "one", user=None)
+    assert j.hear() == "witness"
+    j.control.send(b"g")
+    j.until("empty")
+    j.process.wait(20)
+    assert j.opened() == [str(m.path / "one")]
