@@ -165,7 +165,10 @@ static void take_sets(struct service *s, const struct kept *k)
 		struct hash command = hash_of_command(s, (enum plan_stage)i);
 		struct plan_reads *reads = &s->plan.reads[i];
 
-		if (!j->known || !reads_command(s, (enum plan_stage)i)->argv.count || !hash_equal(&j->command, &command))
+		if (!reads_command(s, (enum plan_stage)i)->argv.count || !hash_equal(&j->command, &command))
+			continue;
+		reads->missed = j->missed;
+		if (!j->known)
 			continue;
 		for (size_t n = 0; n < j->count; n++)
 			readset_add(&reads->set, j->paths[n].path, j->paths[n].how);
@@ -222,6 +225,7 @@ static int collect(struct service *s, enum plan_stage stage, struct readfile_job
 	struct map_entry *e = NULL;
 
 	out->command = hash_of_command(s, stage);
+	out->missed = r->missed;
 	if (!r->known || r->set.full || !reads_command(s, stage)->argv.count)
 		return 0;
 	out->known = true;

@@ -33,8 +33,11 @@ static tick_t tick_of(const struct change *c)
 	return c->tick && !c->writer.outside ? c->tick : UINT64_MAX;
 }
 
-/* `before` counts when the path is new here, else what it was first stays; back in it, it drops out */
-static void paths_take(struct plan_paths *p, const struct change *c)
+/*
+ * `before` counts when the path is new here, else what it was first stays; back in it, it drops out. Not so what has
+ * changed while a job runs (reading): which of both it has read is not known.
+ */
+static void paths_take(struct plan_paths *p, const struct change *c, bool reading)
 {
 	size_t len = strlen(c->path);
 	struct plan_path *at = map_get(&p->states, c->path, len);
@@ -43,6 +46,8 @@ static void paths_take(struct plan_paths *p, const struct change *c)
 		return;
 	if (at) {
 		at->last = tick_of(c);
+		if (reading)
+			at->was = state_unknown();
 		if (state_equal(&at->was, &c->after))
 			free(map_remove(&p->states, c->path, len));
 		return;
@@ -53,7 +58,7 @@ static void paths_take(struct plan_paths *p, const struct change *c)
 		paths_give_up(p); /* too much to compare is not too much to rebuild for */
 		return;
 	}
-	*at = (struct plan_path){ .was = c->before, .last = tick_of(c) };
+	*at = (struct plan_path){ .was = reading ? state_unknown() : c->before, .last = tick_of(c) };
 }
 
 /* the service's own job wrote it last: what it was before is no input any more */
@@ -302,6 +307,11 @@ static void keep_for_later(struct plan *p, const struct change *c)
 	}
 }
 
+static bool any_open(const struct plan *p)
+{
+	return p->reads[PLAN_BUILD].open || p->reads[PLAN_RUN].open;
+}
+
 /* the job found it as it had become by then */
 static bool is_before(const struct plan *p, enum plan_stage stage, tick_t last)
 {
@@ -315,13 +325,13 @@ static void take_stages(struct plan *p, const struct change *c, const enum plan_
 
 	for (int i = PLAN_BUILD; i <= PLAN_RUN; i++) {
 		if (by[i] == PLAN_COUNTS && !(i == PLAN_RUN && only_made) && !is_before(p, i, tick_of(c)))
-			paths_take(&p->since[i], c);
+			paths_take(&p->since[i], c, p->reads[i].open);
 		else if (by[i] == PLAN_OWN_OUTPUT)
 			paths_drop(&p->since[i], c->path);
 	}
 	if (p->service->check.argv.count && plan_judge_stage(p, PLAN_CHECK, c, NULL) == PLAN_COUNTS &&
 	    !is_before(p, PLAN_CHECK, tick_of(c)))
-		paths_take(&p->since[PLAN_CHECK], c);
+		paths_take(&p->since[PLAN_CHECK], c, p->reads[PLAN_CHECK].open);
 }
 
 enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved)
@@ -334,8 +344,8 @@ enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved)
 		*moved = paths_drop(&p->since_try, c->path);
 		paths_drop(&p->since_good, c->path);
 	} else if (reason == PLAN_COUNTS) {
-		paths_take(&p->since_try, c);
-		paths_take(&p->since_good, c);
+		paths_take(&p->since_try, c, any_open(p));
+		paths_take(&p->since_good, c, false);
 		*moved = true;
 	} else if (reason == PLAN_NOT_YET) {
 		keep_for_later(p, c);
@@ -345,10 +355,12 @@ enum plan_reason plan_take(struct plan *p, const struct change *c, bool *moved)
 
 void plan_take_outside(struct plan *p, const struct change *c)
 {
-	paths_take(&p->since_try, c);
-	paths_take(&p->since_good, c);
-	paths_take(&p->since[has_stage(p, PLAN_BUILD) ? PLAN_BUILD : PLAN_RUN], c);
-	paths_take(&p->since[PLAN_CHECK], c);
+	enum plan_stage stage = has_stage(p, PLAN_BUILD) ? PLAN_BUILD : PLAN_RUN;
+
+	paths_take(&p->since_try, c, any_open(p));
+	paths_take(&p->since_good, c, false);
+	paths_take(&p->since[stage], c, p->reads[stage].open);
+	paths_take(&p->since[PLAN_CHECK], c, p->reads[PLAN_CHECK].open);
 }
 
 void plan_take_all(struct plan *p)
@@ -419,11 +431,6 @@ void plan_stage_drop(struct plan *p, enum plan_stage stage, const char *path)
 	paths_drop(&p->since[stage], path);
 }
 
-static bool any_open(const struct plan *p)
-{
-	return p->reads[PLAN_BUILD].open || p->reads[PLAN_RUN].open;
-}
-
 bool plan_stage_known(struct plan *p, enum plan_stage stage, bool whole, bool good,
 		      void (*each)(const struct change *c, void *arg), void *arg)
 {
@@ -432,9 +439,11 @@ bool plan_stage_known(struct plan *p, enum plan_stage stage, bool whole, bool go
 	bool all = p->later_all, any = all, moved;
 
 	p->reads[stage].open = false;
+	if (!whole && stage == PLAN_BUILD)
+		p->reads[stage].missed = true;
 	if (!whole)
 		p->reads[stage].known = false;
-	else if (good)
+	else if (good && !p->reads[stage].missed)
 		p->reads[stage].known = true;
 	p->later = (struct map){ 0 };
 	p->later_all = false;
@@ -470,7 +479,7 @@ bool plan_has_later(const struct plan *p)
 void plan_stage_forget(struct plan *p, enum plan_stage stage)
 {
 	readset_done(&p->reads[stage].set);
-	p->reads[stage].known = false;
+	p->reads[stage].known = p->reads[stage].missed = false;
 	p->reads[stage].token = 0;
 }
 

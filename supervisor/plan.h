@@ -39,6 +39,7 @@ enum plan_stage { PLAN_BUILD, PLAN_RUN, PLAN_CHECK, PLAN_STAGES };
 struct plan_reads {
 	struct readset set;
 	bool known;  /* a good run has been seen whole: what is not in the set it has not read */
+	bool missed; /* a build has not: what it has made of that a later one need not read again, until one from scratch */
 	int64_t token; /* the mount's, of the names that it need not tell again: they are all in the set. 0: none */
 	bool open;   /* a run is under way of which not all is known yet */
 };

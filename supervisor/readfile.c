@@ -1,7 +1,7 @@
 /*
  * "hrfsread" VERSION LENGTH HASH, then LENGTH bytes of which HASH is the checksum: LENGTH and bytes of what it is about; for
- * each stage whether it is known, the hash of its command, a count, and for each path how, state, size, inode, times,
- * length and bytes. All numbers little-endian.
+ * each stage whether it is known (1) or was missed (2), the hash of its command, a count, and for each path how, state,
+ * size, inode, times, length and bytes. All numbers little-endian.
  */
 #include "supervisor/readfile.h"
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #define MAGIC "hrfsread"
 #define MAGIC_LEN (sizeof(MAGIC) - 1)
-#define VERSION 1
+#define VERSION 2
 #define HEAD_LEN (MAGIC_LEN + 4 + 8 + 16)
 #define PATH_LEN (1 + 4 + 16 + 4 * 8 + 2) /* of a path beside its bytes */
 #define ALL_HOWS (2 * READ_WROTE - 1)
@@ -99,7 +99,7 @@ int readfile_put(const struct readfile *f, const void *of, size_t of_len, struct
 	for (int i = 0; i < PLAN_STAGES; i++) {
 		const struct readfile_job *j = &f->jobs[i];
 
-		put(&body, j->known, 1);
+		put(&body, j->known ? 1 : j->missed ? 2 : 0, 1);
 		put_hash(&body, &j->command);
 		put(&body, j->count, 4);
 		for (size_t k = 0; k < j->count; k++)
@@ -190,9 +190,10 @@ static int take_job(struct cursor *c, struct readfile_job *j)
 	j->command = take_hash(c);
 	count = take(c, 4);
 	/* never more memory than the file is long for */
-	if (c->bad || known > 1 || count > READSET_MAX_PATHS || count > (size_t)(c->end - c->at) / PATH_LEN)
+	if (c->bad || known > 2 || count > READSET_MAX_PATHS || count > (size_t)(c->end - c->at) / PATH_LEN)
 		return -EBADMSG;
-	j->known = known;
+	j->known = known == 1;
+	j->missed = known == 2;
 	j->paths = calloc(count + 1, sizeof(*j->paths));
 	if (!j->paths)
 		return -ENOMEM;

@@ -21,7 +21,8 @@ struct readfile_job {
 	struct hash command; /* of what was run: another command may read something else */
 	struct readfile_path *paths;
 	size_t count;
-	bool known; /* nothing is missing; else there are no paths */
+	bool known;  /* nothing is missing; else there are no paths */
+	bool missed; /* a build has not been seen whole: no later one is, by itself */
 };
 
 struct readfile {

@@ -256,6 +256,42 @@ static void test_from_scratch(void **state)
 	assert_int_equal(take(p, "main.c", "AB", ""), PLAN_NOT_READ); /* not read this time */
 }
 
+/* What a build reads of an edit that is taken back while it runs, nobody knows. */
+static void test_there_and_back_meanwhile(void **state)
+{
+	struct plan *p = *state;
+
+	plan_begin(p);
+	plan_stage_begin(p, PLAN_BUILD);
+	take(p, "main.c", "AB", "");
+	take(p, "main.c", "BA", "");
+	known(p, PLAN_BUILD);
+	assert_true(plan_is_stale(p) && build_is_stale(p));
+	assert_true(plan_is_as_good(p)); /* as what was before this build */
+	plan_good(p);
+	assert_false(plan_is_as_good(p));
+}
+
+/* What was lost of a build counts for all later ones, which need not read it again; a server reads all each time. */
+static void test_not_whole_once(void **state)
+{
+	struct plan *p = *state;
+
+	for (int stage = PLAN_BUILD; stage <= PLAN_RUN; stage++) {
+		plan_stage_begin(p, stage);
+		plan_stage_known(p, stage, false, true, NULL, NULL);
+		plan_stage_begin(p, stage);
+		known(p, stage);
+	}
+	assert_true(p->reads[PLAN_RUN].known);
+	assert_false(p->reads[PLAN_BUILD].known);
+	assert_int_equal(take(p, "README", "AB", ""), PLAN_COUNTS);
+	plan_stage_forget(p, PLAN_BUILD);
+	plan_stage_begin(p, PLAN_BUILD);
+	known(p, PLAN_BUILD);
+	assert_true(p->reads[PLAN_BUILD].known);
+}
+
 /* the table: a change that ends at this tick, told before or after it is known that the job began at 7; is it since then? */
 static void test_what_was_over_before(void **state)
 {
@@ -356,11 +392,21 @@ static void test_begun_is_of_one_run_and_one_journal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table), T(test_back_again), T(test_ignored),
-		T(test_keys_of_the_file),     T(test_not_known),  T(test_later),
-		T(test_later_of_two),	      T(test_later_too_many), T(test_from_scratch),
-		T(test_what_was_over_before), T(test_a_batch_from_before_and_after),
-		T(test_told_before_and_once_more), T(test_begun_is_of_one_run_and_one_journal),
+		cmocka_unit_test(test_table),
+		T(test_back_again),
+		T(test_ignored),
+		T(test_keys_of_the_file),
+		T(test_not_known),
+		T(test_later),
+		T(test_later_of_two),
+		T(test_later_too_many),
+		T(test_from_scratch),
+		T(test_there_and_back_meanwhile),
+		T(test_not_whole_once),
+		T(test_what_was_over_before),
+		T(test_a_batch_from_before_and_after),
+		T(test_told_before_and_once_more),
+		T(test_begun_is_of_one_run_and_one_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ static struct readfile_path paths[] = {
 static const struct readfile sample = { .jobs = {
 	[PLAN_BUILD] = { .command = { 11, 12 }, .paths = paths, .count = 5, .known = true },
 	[PLAN_RUN] = { .command = { 13, 14 }, .paths = paths + 1, .count = 1, .known = true },
+	[PLAN_CHECK] = { .command = { 15, 16 }, .missed = true },
 } };
 
 static int get(const struct buf *b, struct readfile *out)
@@ -37,6 +38,7 @@ static void test_round_trip(void **state)
 		const struct readfile_job *a = &sample.jobs[i], *b = &f.jobs[i];
 
 		assert_int_equal(a->known, b->known);
+		assert_int_equal(a->missed, b->missed);
 		assert_true(hash_equal(&a->command, &b->command));
 		assert_int_equal(a->count, b->count);
 		for (size_t k = 0; k < a->count; k++) {
