@@ -70,6 +70,7 @@ struct config_service {
 	struct strv env; /* "NAME=VALUE", names unique, sorted */
 	char *cwd;	 /* relative to the tree's root, NULL: the root (or what the caller says) */
 	struct strv after, watch, ignore;
+	bool git_head; /* HEAD counts */
 };
 
 struct config {

@@ -38,6 +38,8 @@ const struct config_key config_service_keys[] = {
 	  "Only changes of these paths count, whatever the service reads; patterns as in .gitignore. A path without wildcards counts even where git ignores it." },
 	{ "ignore", CONFIG_TYPE_PATTERNS, AT(ignore), true, 0, 0, 0, "['*.md', docs/]",
 	  "Changes of these paths do not count, patterns as in .gitignore." },
+	{ "git", CONFIG_TYPE_GIT, AT(git_head), false, 0, 0, 0, "head",
+	  "With head, what git's HEAD names counts as read by the service: another commit or branch builds and restarts it. Otherwise what git does counts only by the files that it changes." },
 };
 
 const size_t config_service_key_count = ARRAY_SIZE(config_service_keys);

@@ -14,6 +14,7 @@ enum config_type {
 	CONFIG_TYPE_PATTERNS, /* struct strv, one or a list */
 	CONFIG_TYPE_READY,
 	CONFIG_TYPE_RELOAD,
+	CONFIG_TYPE_GIT, /* bool: head */
 };
 
 struct config_key {

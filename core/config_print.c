@@ -133,6 +133,8 @@ static int put_value(struct buf *out, const struct config_service *s, const stru
 		return put_ready(out, at);
 	case CONFIG_TYPE_RELOAD:
 		return put_reload(out, at);
+	case CONFIG_TYPE_GIT:
+		return put_text(out, "head");
 	}
 	return -EINVAL;
 }

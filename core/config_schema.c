@@ -24,6 +24,7 @@ static const struct {
 	[CONFIG_TYPE_PATTERNS] = { "patterns", ONE_OR_MORE(TEXT) },
 	[CONFIG_TYPE_READY] = { "sign", "\"type\":\"string\",\"pattern\":\"^(notify|exit|tcp(:.+)?|http:/.*|log:.+|delay:[0-9]+(ms|s|m|h)?)$\"" },
 	[CONFIG_TYPE_RELOAD] = { "way", "\"type\":\"string\",\"pattern\":\"^(restart|overlap|signal:.+|exec:.+|none)$\"" },
+	[CONFIG_TYPE_GIT] = { "what", "\"const\":\"head\"" },
 };
 
 static int put_string(struct buf *out, const char *text)

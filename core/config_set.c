@@ -255,6 +255,18 @@ static int set_reload(const struct setting *s)
 	return r;
 }
 
+static int set_git(const struct setting *s)
+{
+	const char *text = scalar(s, s->node);
+
+	if (!text)
+		return -EINVAL;
+	if (strcmp(text, "head") != 0)
+		return bad(s, s->node, "only head is known");
+	*(bool *)s->at = true;
+	return 0;
+}
+
 int config_set(struct config_reader *reader, struct config_service *service,
 	       const struct config_key *key, const struct config_node *node)
 {
@@ -265,6 +277,7 @@ int config_set(struct config_reader *reader, struct config_service *service,
 		[CONFIG_TYPE_DIR] = set_dir,	       [CONFIG_TYPE_NAMES] = set_list,
 		[CONFIG_TYPE_PATTERNS] = set_list,     [CONFIG_TYPE_READY] = set_ready,
 		[CONFIG_TYPE_RELOAD] = set_reload,
+		[CONFIG_TYPE_GIT] = set_git,
 	};
 	struct setting s = { reader, key, node, (char *)service + key->offset };
 

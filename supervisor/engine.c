@@ -269,6 +269,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	engine_outside_done(e);
+	engine_head_done(e);
 	for (size_t i = 0; i < e->count; i++)
 		service_free(e->services[i]);
 	free(e->services);

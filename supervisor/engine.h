@@ -61,6 +61,9 @@ void engine_take_all(struct engine *e);
 /* looks for what is built into the tree and lies outside of it, and watches that; after: where a batch may have changed it */
 void engine_look_outside(struct engine *e);
 void engine_look_outside_after(struct engine *e, const struct batch *b);
+/* with a service that depends on it: which commit does git's HEAD name by now? The second one: where this batch may have to do with it */
+void engine_look_head(struct engine *e);
+void engine_look_head_after(struct engine *e, const struct batch *b);
 /* the mount's socket is there (again): tells it the jobs that run */
 void engine_link_ready(struct engine *e);
 

@@ -204,6 +204,7 @@ int engine_configure(struct engine *e, struct settings *settings, const struct s
 		return r;
 	engine_hold(e);
 	r = apply(e, settings, &wanted);
+	engine_look_head(e); /* before anything is started */
 	output_set_prefix(e->o.output, e->count > 1);
 	engine_release(e);
 	return r;

@@ -9,12 +9,12 @@
 
 #define HEARD_MS 100 /* after a change at the latest: outside_watch waits until it is over */
 
-static void take(struct service *s, const struct change *c)
+void outside_take(struct service *s, const struct change *c)
 {
 	int64_t now = engine_wall_ms();
 	struct reload *r;
 
-	if (s->config->watch.count || s->removed || pattern_match_any(&s->config->ignore, c->path))
+	if (s->removed || pattern_match_any(&s->config->ignore, c->path))
 		return;
 	/* a build may write there: who has written is not told */
 	if (echo_take_one(s, c, build_or_start_overlaps(s, now - HEARD_MS, now)))
@@ -24,6 +24,16 @@ static void take(struct service *s, const struct change *c)
 	r = say_record(s);
 	if (r)
 		reload_add_cause(r, c);
+}
+
+void outside_react(struct engine *e)
+{
+	for (size_t k = 0; k < e->count; k++) {
+		struct service *s = e->services[k];
+
+		if (plan_is_stale(&s->plan) && !s->held_back && s->state != SERVICE_STOPPED && !e->paused)
+			engine_post(s, EVENT_CHANGE);
+	}
 }
 
 static void on_changed(const struct change *changes, size_t count, void *arg)
@@ -39,14 +49,10 @@ static void on_changed(const struct change *changes, size_t count, void *arg)
 			continue;
 		c.path = buf_str(&path);
 		for (size_t k = 0; k < e->count; k++)
-			take(e->services[k], &c);
+			if (!e->services[k]->config->watch.count)
+				outside_take(e->services[k], &c);
 	}
-	for (size_t k = 0; k < e->count; k++) {
-		struct service *s = e->services[k];
-
-		if (plan_is_stale(&s->plan) && !s->held_back && s->state != SERVICE_STOPPED && !e->paused)
-			engine_post(s, EVENT_CHANGE);
-	}
+	outside_react(e);
 	engine_release(e);
 }
 

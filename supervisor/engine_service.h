@@ -168,6 +168,9 @@ struct engine {
 	bool keep_failed;  /* … and said */
 	struct outside outside;
 	struct outside_watch *outside_watch; /* NULL: nothing is */
+	bool head_known; /* some service wants to know it */
+	char *head;	 /* the commit that HEAD names; NULL: there is none */
+	struct head_watch *head_watch; /* NULL: nothing of git lies outside */
 	int stop_sig;
 	struct job *jobs; /* all that run, for engine_link_ready */
 	uint64_t works;	  /* commands that have ended: what they wrote may concern others */
@@ -290,6 +293,13 @@ void kept_stop(struct service *s);
 /* ---- engine_outside.c ---- */
 
 void engine_outside_done(struct engine *e);
+/* a change of what is not in the tree, which this service is built from; then, once for all of them, outside_react() */
+void outside_take(struct service *s, const struct change *c);
+void outside_react(struct engine *e);
+
+/* ---- engine_git.c ---- */
+
+void engine_head_done(struct engine *e);
 
 /* ---- engine_outputs.c: is what a build has made what it was? ---- */
 

@@ -148,6 +148,7 @@ static void on_batch(const struct batch *b, int64_t settle_ms, void *arg)
 		config_watch_take(s->config, b);
 	engine_take(s->engine, &copy, settle_ms);
 	engine_look_outside_after(s->engine, &copy);
+	engine_look_head_after(s->engine, &copy);
 }
 
 static void on_fresh(void *arg)
@@ -157,6 +158,7 @@ static void on_fresh(void *arg)
 	if (s->config)
 		config_watch_look(s->config);
 	engine_take_all(s->engine);
+	engine_look_head(s->engine);
 }
 
 static void on_request(int64_t id, const json_t *command, void *arg)

@@ -33,6 +33,7 @@ static struct config *parse(const char *yaml)
 static const struct {
 	const char *yaml, *error;
 } wrong[] = {
+	{ S "    git: index", "hrfs.yaml:4: git: only head is known; for example: head" },
 	{ "- a", "hrfs.yaml:1: services: is wanted at the top level" },
 	{ "service: {}", "hrfs.yaml:1: at the top level: unknown key 'service'; did you mean 'services'?" },
 	{ "\n\nbuild: make", "hrfs.yaml:3: 'build' belongs to a service: services: NAME: build:" },
@@ -252,6 +253,7 @@ static const char everything[] = "services:\n"
 				 "    after: [db]\n"
 				 "    watch: [cmd/, '*.go']\n"
 				 "    ignore: '*.md'\n"
+				 "    git: head\n"
 				 "  db:\n"
 				 "    run: exec postgres -D \"$PGDATA\"\n"
 				 "    ready: 'log:ready to accept'\n"
@@ -287,8 +289,10 @@ static void test_everything(void **unused)
 	assert_string_equal(s->after.items[0], "db");
 	assert_int_equal(s->watch.count, 2);
 	assert_string_equal(s->ignore.items[0], "*.md");
+	assert_true(s->git_head);
 	s = config_find(c, "db");
-	assert_int_equal(s->line, 19);
+	assert_false(s->git_head);
+	assert_int_equal(s->line, 20);
 	assert_string_equal(s->run.argv.items[2], "exec postgres -D \"$PGDATA\"");
 	assert_int_equal(s->ready.kind, CONFIG_READY_LOG);
 	assert_string_equal(s->ready.text, "ready to accept");
