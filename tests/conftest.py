@@ -190,14 +190,15 @@ class Test:
         return [] if self.leaves_daemon else wrong
 
     def _wait_for_ends(self):
-        """What `hrfs run` and a detached daemon leave ends by itself, soon after them."""
+        """What `hrfs run` and a detached daemon leave ends by itself, soon after them: has all of it?"""
         deadline = Deadline(END_LIMIT, "the end of what the test started")
         try:
             while pids := _ours(self.session, str(self.dir)):
                 for pid in pids:
                     wait_gone(pid, deadline.left())
         except TimeoutError:
-            pass
+            return False
+        return True
 
     def clean(self):
         os.chdir("/")
@@ -207,11 +208,11 @@ class Test:
         wrong = self._end_mounts()
         if any(m.process.poll() is None for m in self.mounts):
             mountinfo.abort_below(self.dir)
-        self._wait_for_ends()
+        ended = self._wait_for_ends()
         left = mountinfo.detach_below(self.dir)
         if left:
             wrong.append(f"mounts were left: {left}")
-        killed = processes.kill_all(lambda: _ours(self.session, str(self.dir)))
+        killed = {} if ended else processes.kill_all(lambda: _ours(self.session, str(self.dir)))
         for m in self.mounts:
             m.process.wait()
         processes.reap(spare={self.session.dog.pid})

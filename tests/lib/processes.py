@@ -21,11 +21,29 @@ def become_subreaper():
 
 
 def _read(path):
+    """A file of /proc, without a buffer of Python's: each test reads those of all processes."""
     try:
-        with open(path, "rb") as f:
-            return f.read()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    try:
+        data = b""
+        while more := os.read(fd, 1 << 16):
+            data += more
+        return data
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _stat(pid):
+    """The words of /proc/PID/stat behind the name; [] when it is gone."""
+    return _read(f"/proc/{pid}/stat").rpartition(b") ")[2].split()
+
+
+def _is_alive(stat):
+    return len(stat) > 6 and stat[0] not in (b"Z", b"X") and not int(stat[6]) & PF_EXITING
 
 
 def all_pids():
@@ -34,8 +52,8 @@ def all_pids():
 
 def state_and_parent(pid):
     """("R", 1), or ("", 0) when it is gone."""
-    text = _read(f"/proc/{pid}/stat").rpartition(b") ")[2].split()
-    return (text[0].decode(), int(text[1])) if len(text) > 1 else ("", 0)
+    stat = _stat(pid)
+    return (stat[0].decode(), int(stat[1])) if len(stat) > 1 else ("", 0)
 
 
 def command(pid):
@@ -44,8 +62,7 @@ def command(pid):
 
 def alive(pid):
     """Does its code still run? A process with much memory is taken apart for a while after its end."""
-    text = _read(f"/proc/{pid}/stat").rpartition(b") ")[2].split()
-    return len(text) > 6 and text[0] not in (b"Z", b"X") and not int(text[6]) & PF_EXITING
+    return _is_alive(_stat(pid))
 
 
 def tagged(tag):
@@ -55,8 +72,10 @@ def tagged(tag):
     for pid in all_pids():
         if pid == os.getpid():
             continue
-        words = _read(f"/proc/{pid}/environ").split(b"\0")
-        if any(w == wanted or w.startswith(wanted + b"/") for w in words) and alive(pid):
+        environ = _read(f"/proc/{pid}/environ")
+        if wanted not in environ:
+            continue
+        if any(w == wanted or w.startswith(wanted + b"/") for w in environ.split(b"\0")) and alive(pid):
             found.append(pid)
     return found
 
@@ -64,9 +83,9 @@ def tagged(tag):
 def descendants(root, spare=()):
     children = {}
     for pid in all_pids():
-        state, parent = state_and_parent(pid)
-        if state and alive(pid):
-            children.setdefault(parent, []).append(pid)
+        stat = _stat(pid)
+        if _is_alive(stat):
+            children.setdefault(int(stat[1]), []).append(pid)
     found, queue = [], [root]
     while queue:
         for pid in children.get(queue.pop(), ()):
