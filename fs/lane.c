@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define CRASHES_MOST 2 /* at one request; then it is answered EIO */
+#define READERS_MOST 2
 
 static _Thread_local struct lane *lane; /* of a request thread; NULL in others */
 static _Thread_local bool resumed;
@@ -187,6 +188,36 @@ static void finish_inherited(void)
 	resumed = false;
 }
 
+/*
+ * The kernel wakes the reader that has slept longest, whose stack and caches have gone cold. So few read at a time, and
+ * one client's requests go to and fro between them; the others rest until all of those are busy.
+ */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;
+	unsigned reading, resting;
+} readers = { .lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER };
+
+static void reading_begins(void)
+{
+	pthread_mutex_lock(&readers.lock);
+	readers.resting++;
+	while (readers.reading >= READERS_MOST)
+		pthread_cond_wait(&readers.wanted, &readers.lock);
+	readers.resting--;
+	readers.reading++;
+	pthread_mutex_unlock(&readers.lock);
+}
+
+static void reading_ends(void)
+{
+	pthread_mutex_lock(&readers.lock);
+	readers.reading--;
+	if (!readers.reading && readers.resting)
+		pthread_cond_signal(&readers.wanted);
+	pthread_mutex_unlock(&readers.lock);
+}
+
 /* The kernel writes the header, and with it len, into the lane: from then on the request is ours. */
 static int read_request(void)
 {
@@ -198,10 +229,12 @@ static int read_request(void)
 	lane->counts.progress = 0;
 	lane->crashes = lane->sending = 0;
 	__atomic_store_n(&lane->since_ns, 0, __ATOMIC_RELAXED);
+	reading_begins();
 	do {
 		owe(0); /* a read that fails may have copied a part */
 		n = read(device, lane->request, REQUEST_SIZE);
 	} while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN));
+	reading_ends();
 	if (n < 0)
 		return -errno;
 	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
