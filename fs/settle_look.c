@@ -151,26 +151,46 @@ static void look_at_process(struct look *l, struct rule_batch *b, struct writer_
 		close(p->pidfd);
 }
 
-/* Which marks are of files in `open`. An editor keeps its swap file open from one save to the next: that is nothing to wait for. */
+/* An editor keeps its swap file open from one save to the next: that is nothing to wait for. */
+static bool is_open(const struct mark *m, struct journal *j, int root_fd, const struct inodes *open)
+{
+	AUTO_BUF path = { 0 };
+	struct identity is;
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	if (journal_mark_path(j, m->index, &path) < 0 || path_is_editor_temporary(path_base(buf_str(&path))))
+		return false;
+	fd = reach(root_fd, buf_str(&path));
+	return fd >= 0 && lower_identify(fd, "", &is, &st) == 0 && inodes_have(open, st.st_ino);
+}
+
+/* At the cap, and when somebody waits for one. Else one that waits holds up all. */
+static bool is_each_decided_alone(const struct rule_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->marks[i].hurried || b->marks[i].left_over)
+			return true;
+	}
+	return b->now_ns >= b->cap_at_ns;
+}
+
+/*
+ * Which marks are of files in `open`, as far as it matters: a tool that unpacks thousands of files has one of them open
+ * whenever it is looked at, the latest as a rule.
+ */
 static void find_open(struct look *l, struct rule_batch *b, const struct mark *marks, struct journal *j, int root_fd,
 		      const struct inodes *open)
 {
-	AUTO_BUF path = { 0 };
+	bool all = is_each_decided_alone(b);
+	bool over = b->tool && !all;
 
-	for (size_t i = 0; i < b->count; i++) {
-		struct identity is;
-		struct stat st;
-		AUTO_FD fd = -1;
-
-		if (journal_mark_path(j, marks[i].index, &path) < 0 || path_is_editor_temporary(path_base(buf_str(&path))))
-			continue;
-		fd = reach(root_fd, buf_str(&path));
-		if (fd < 0 || lower_identify(fd, "", &is, &st) < 0)
-			continue;
-		if (!inodes_have(open, st.st_ino))
+	for (size_t i = b->count; i-- && !over;) {
+		if (!is_open(&marks[i], j, root_fd, open))
 			continue;
 		b->marks[i].open = true;
 		l->again = true;
+		over = !all;
 	}
 }
 
