@@ -1,5 +1,6 @@
 #include "fs/files.h"
 #include "fs/keep.h"
+#include "fs/lower.h"
 #include "fs/table.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -149,6 +150,20 @@ int files_get(node_id id, bool write, struct file **out)
 		return -ENOMEM;
 	*out = f;
 	return 0;
+}
+
+struct file *files_at_hand(node_id id)
+{
+	struct file *f;
+
+	if (lower_is_by_name())
+		return NULL;
+	pthread_mutex_lock(&table_lock);
+	f = find(id, true);
+	if (!f)
+		f = find(id, false);
+	pthread_mutex_unlock(&table_lock);
+	return f;
 }
 
 static void put_locked(struct file *f)

@@ -20,6 +20,11 @@ struct file {
 void files_init(unsigned max, unsigned max_victims);
 /* for reading or for writing (without O_APPEND, but see append_only). 0 or -errno */
 int files_get(node_id id, bool write, struct file **out);
+/*
+ * The one that is open already, for reading or writing: the object's own, wherever its name leads by now. NULL: there is
+ * none, or objects are told by their names.
+ */
+struct file *files_at_hand(node_id id);
 void files_put(struct file *f);
 #define AUTO_FILE __attribute__((cleanup(files_cleanup))) struct file *
 static inline void files_cleanup(struct file **f)

@@ -23,6 +23,11 @@ void lower_set_root(dev_t dev, bool identity_by_name)
 	by_name = identity_by_name;
 }
 
+bool lower_is_by_name(void)
+{
+	return by_name;
+}
+
 static ino_t shown_inode(dev_t dev, ino_t ino)
 {
 	uint64_t h;

@@ -18,6 +18,7 @@ struct place {
 int lower_identify(int dirfd, const char *name, struct identity *is, struct stat *st);
 /* The device of the root: inode numbers of others are made unlike its own. */
 void lower_set_root(dev_t dev, bool identity_by_name);
+bool lower_is_by_name(void);
 
 /* A place where the node is now, with its attributes (st may be NULL). -ESTALE: nowhere known. */
 int lower_find(node_id id, struct place *p, struct stat *st);

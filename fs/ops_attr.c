@@ -52,34 +52,53 @@ static int set_size(fuse_req_t req, node_id id, off_t size, bool kill_set_ids)
 	return ftruncate(f->fd, size) ? -errno : 0;
 }
 
-static int set_others(node_id id, const struct stat *st, int set)
+static int set_mode(int fd, bool opened, mode_t mode)
+{
+	char path[FD_PATH_SIZE];
+
+	return (opened ? fchmod(fd, mode) : chmod(fd_path(fd, path), mode)) ? -errno : 0;
+}
+
+static int set_times(int fd, bool opened, const struct timespec times[2])
+{
+	char path[FD_PATH_SIZE];
+
+	return (opened ? futimens(fd, times) : utimensat(AT_FDCWD, fd_path(fd, path), times, 0)) ? -errno : 0;
+}
+
+/* opened: the descriptor is more than O_PATH */
+static int set_each(node_id id, int fd, bool opened, const struct stat *st, int set)
 {
 	struct timespec times[2] = {
 		time_to_set(set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, st->st_atim),
 		time_to_set(set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, st->st_mtim),
 	};
-	AUTO_FD fd = node_open(id, O_PATH);
-	char path[FD_PATH_SIZE];
+	int r = 0;
 
-	if (fd < 0)
-		return fd;
 	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		uid_t uid = set & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1;
 		gid_t gid = set & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1;
 
-		if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
-			return -errno;
+		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) ? -errno : 0;
 	}
-	if (set & FUSE_SET_ATTR_MODE) {
+	if (r == 0 && (set & FUSE_SET_ATTR_MODE)) {
 		keep_rights(id, st->st_mode);
-		if (chmod(fd_path(fd, path), st->st_mode & 07777))
-			return -errno;
+		r = set_mode(fd, opened, st->st_mode & 07777);
 	}
-	if (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)) {
-		if (utimensat(AT_FDCWD, fd_path(fd, path), times, 0))
-			return -errno;
-	}
-	return 0;
+	if (r == 0 && (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)))
+		r = set_times(fd, opened, times);
+	return r;
+}
+
+/* What has just been written is open still, and need not be opened once more; but its name is to lead to it. */
+static int set_others(node_id id, const struct stat *st, int set)
+{
+	AUTO_FILE f = files_at_hand(id);
+	AUTO_FD fd = f ? -1 : node_open(id, O_PATH);
+	struct stat now;
+	int r = f ? node_stat(id, &now) : fd;
+
+	return r < 0 ? r : set_each(id, f ? f->fd : fd, f, st, set);
 }
 
 static struct observe_op observe_set(fuse_req_t req, fuse_ino_t id, const struct stat *st, int set)

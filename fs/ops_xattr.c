@@ -1,6 +1,7 @@
 #include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/feature.h"
+#include "fs/files.h"
 #include "fs/intent.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -23,8 +24,20 @@ static void reply_attribute(fuse_req_t req, const char *value, ssize_t n, size_t
 		fuse_reply_xattr(req, (size_t)n);
 }
 
-/* room 0: how large the answer would be. */
-void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
+/* The kernel's own question, at each first write and each change of owner, about the object whatever its name. */
+static bool reply_capability(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
+{
+	AUTO_FILE f = strcmp(name, "security.capability") == 0 && !room ? files_at_hand(id) : NULL;
+	ssize_t n;
+
+	if (!f)
+		return false;
+	n = fgetxattr(f->fd, name, NULL, 0);
+	reply_attribute(req, NULL, n < 0 ? -errno : n, room);
+	return true;
+}
+
+static void reply_value(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
 {
 	AUTO_FD fd = node_open(id, O_PATH);
 	AUTO_FREE char *value = room ? malloc(room) : NULL;
@@ -37,6 +50,13 @@ void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
 	}
 	n = getxattr(fd_path(fd, path), name, value, room);
 	reply_attribute(req, value, n < 0 ? -errno : n, room);
+}
+
+/* room 0: how large the answer would be. */
+void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
+{
+	if (!reply_capability(req, id, name, room))
+		reply_value(req, id, name, room);
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)

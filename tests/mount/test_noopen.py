@@ -400,6 +400,42 @@ def test_name_that_went_behind_the_mount(mount, tree):
         assert f.read() == b"data"
 
 
+def set_all(path):
+    os.chmod(path, 0o640)
+    os.utime(path, (5, 6))
+    os.chown(path, os.getuid(), os.getgid())
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_another_file_by_the_name_of_one_that_is_open_still(mount, tree, kept):
+    """What has just been written is open here: attributes are for what the name leads to."""
+    m = mount(options="no_sidedoor")
+    with open(m.path / "a", "w") as f:
+        f.write("x")
+    if kept:
+        (tree.src / "a").rename(tree.src / "old")
+    (tree.src / "new").write_text("y")
+    (tree.src / "new").rename(tree.src / "a")
+    set_all(m.path / "a")
+    st = (tree.src / "a").stat()
+    assert (st.st_mode & 0o777, st.st_atime, st.st_mtime) == (0o640, 5, 6)
+    if kept:
+        st = (tree.src / "old").stat()
+        assert st.st_mode & 0o777 == 0o644 and st.st_mtime != 6
+
+
+def test_attributes_of_a_file_that_is_being_written(mount, tree):
+    m = mount()
+    with open(m.path / "a", "w") as f:
+        f.write("x")
+        f.flush()
+        set_all(f.fileno())
+        os.unlink(m.path / "a")
+        os.utime(f.fileno(), (7, 8))
+        assert (os.fstat(f.fileno()).st_mode & 0o777, os.fstat(f.fileno()).st_mtime) == (0o640, 8)
+    assert not (tree.src / "a").exists()
+
+
 def test_file_made_behind_the_mount_keeps_its_rights(mount, tree, other):
     """The kernel believes that there is none and asks to create it: that opens nothing to whom it is closed."""
     m = mount(options="allow_other,sole_writer")
