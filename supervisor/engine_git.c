@@ -31,21 +31,45 @@ static struct state state_of(const char *commit)
 	return commit ? state_with_content(file, hash_bytes(commit, strlen(commit))) : state_absent();
 }
 
-static void tell(struct engine *e, const char *before, const char *after)
+static bool is_gits(const struct change *c)
+{
+	const char *at = strstr(c->path, ".git");
+
+	return at && (at == c->path || at[-1] == '/') && (!at[4] || at[4] == '/');
+}
+
+/* one that commits would go on for ever */
+static bool is_own(const struct service *s, const struct batch *b)
+{
+	size_t len = strlen(s->name);
+
+	for (size_t i = 0; i < b->count; i++) {
+		const char *job = b->changes[i].writer.job;
+
+		if (is_gits(&b->changes[i]) && (strncmp(job, s->name, len) != 0 || job[len] != '/'))
+			return false;
+	}
+	return true;
+}
+
+/* b: of which it is known; NULL: by what is watched */
+static void tell(struct engine *e, const char *before, const char *after, const struct batch *b)
 {
 	struct change c = { .path = HEAD_NAME, .before = state_of(before), .after = state_of(after) };
 
 	engine_hold(e);
 	for (size_t i = 0; i < e->count; i++)
-		if (e->services[i]->config->git_head)
-			outside_take(e->services[i], &c);
+		if (e->services[i]->config->git_head && !(b && is_own(e->services[i], b)))
+			outside_take(e->services[i], &c, b);
 	outside_react(e);
 	engine_release(e);
 }
 
+static void look(struct engine *e, const struct batch *b);
+
 static void on_watched(void *arg)
 {
-	engine_look_head(arg);
+	look(arg, NULL);
 }
 
 /* of what lies in the mount, its batches tell */
@@ -59,7 +83,7 @@ static void watch(struct engine *e, const struct git_head *head)
 	head_watch_set(&e->head_watch, e->o.loop, &dirs, on_watched, e);
 }
 
-void engine_look_head(struct engine *e)
+static void look(struct engine *e, const struct batch *b)
 {
 	AUTO_GIT_HEAD now = { 0 };
 	bool first = !e->head_known;
@@ -75,16 +99,14 @@ void engine_look_head(struct engine *e)
 	watch(e, &now);
 	e->head_known = true;
 	if (!first && strcmp(e->head ? e->head : "", now.commit ? now.commit : "") != 0)
-		tell(e, e->head, now.commit);
+		tell(e, e->head, now.commit, b);
 	free(e->head);
 	e->head = take_ptr(now.commit);
 }
 
-static bool is_gits(const struct change *c)
+void engine_look_head(struct engine *e)
 {
-	const char *at = strstr(c->path, ".git");
-
-	return at && (at == c->path || at[-1] == '/') && (!at[4] || at[4] == '/');
+	look(e, NULL);
 }
 
 void engine_look_head_after(struct engine *e, const struct batch *b)
@@ -94,7 +116,7 @@ void engine_look_head_after(struct engine *e, const struct batch *b)
 	for (size_t i = 0; e->head_known && i < b->count && !any; i++)
 		any = is_gits(&b->changes[i]);
 	if (e->head_known && any)
-		engine_look_head(e);
+		look(e, b->truncated ? NULL : b);
 }
 
 void engine_head_done(struct engine *e)

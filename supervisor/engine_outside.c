@@ -9,15 +9,15 @@
 
 #define HEARD_MS 100 /* after a change at the latest: outside_watch waits until it is over */
 
-void outside_take(struct service *s, const struct change *c)
+void outside_take(struct service *s, const struct change *c, bool writer_known)
 {
 	int64_t now = engine_wall_ms();
 	struct reload *r;
 
 	if (s->removed || pattern_match_any(&s->config->ignore, c->path))
 		return;
-	/* a build may write there: who has written is not told */
-	if (echo_take_one(s, c, build_or_start_overlaps(s, now - HEARD_MS, now)))
+	/* a build may write there */
+	if (!writer_known && echo_take_one(s, c, build_or_start_overlaps(s, now - HEARD_MS, now)))
 		return;
 	plan_take_outside(&s->plan, c);
 	timeline_judged(s->engine->o.timeline, s->name, c, PLAN_COUNTS);
@@ -50,7 +50,7 @@ static void on_changed(const struct change *changes, size_t count, void *arg)
 		c.path = buf_str(&path);
 		for (size_t k = 0; k < e->count; k++)
 			if (!e->services[k]->config->watch.count)
-				outside_take(e->services[k], &c);
+				outside_take(e->services[k], &c, false);
 	}
 	outside_react(e);
 	engine_release(e);

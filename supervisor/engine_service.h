@@ -293,8 +293,11 @@ void kept_stop(struct service *s);
 /* ---- engine_outside.c ---- */
 
 void engine_outside_done(struct engine *e);
-/* a change of what is not in the tree, which this service is built from; then, once for all of them, outside_react() */
-void outside_take(struct service *s, const struct change *c);
+/*
+ * A change of what is not in the tree, which this service is built from; then, once for all of them, outside_react().
+ * writer_known: it is none of its own jobs
+ */
+void outside_take(struct service *s, const struct change *c, bool writer_known);
 void outside_react(struct engine *e);
 
 /* ---- engine_git.c ---- */

@@ -102,3 +102,16 @@ def test_taken_into_the_configuration_later(web):
     before = w.number()
     git(w.path, "commit", "-q", "--allow-empty", "-m", "z")
     assert w.outcome(before) == ("restart", True)
+
+
+def test_a_build_that_commits(supervise):
+    """What it does to HEAD itself is no reason to build again; what others do is, however often in a row."""
+    config = CONFIG.replace("git rev-parse", "git commit -q --allow-empty -m b && git rev-parse")
+    config = config.replace("{GIT_D", "{GIT_AUTHOR_NAME: a, GIT_AUTHOR_EMAIL: a@x, GIT_COMMITTER_NAME: a, GIT_COMMITTER_EMAIL: a@x, GIT_D")
+    w = Web(supervise(config, files=FILES, prepare=gits.make).ready())
+    assert len(w.s.reloads("web")) == 1
+    for count in range(2, 7):
+        before = w.number()
+        git(w.path, "commit", "-q", "--allow-empty", "-m", "y")
+        assert w.outcome(before) == ("restart", True)
+        assert len(w.s.reloads("web")) == count
