@@ -1,13 +1,13 @@
 """What hrfs log, status, deps and why say of what jobs have read."""
 
-import os
 import re
 
 import pytest
 
+from tests.lib import build
 from tests.lib.wait import wait_until
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's hrfs-job has no capability in a build tree")
+pytestmark = pytest.mark.skipif(not build.job_may_mark(), reason="an ordinary user's hrfs-job has no capability in a build tree")
 
 CONFIG = """
 services:
@@ -41,6 +41,7 @@ def line_of(text, pattern):
     return line
 
 
+@pytest.mark.any_user
 def test_log(cli, tree, web):
     web("README", "other")
     web("page", "q\n")
@@ -64,6 +65,7 @@ def test_status(cli, tree, web):
     assert service["witness"] == "mark"
 
 
+@pytest.mark.any_user
 def test_deps_and_why(cli, tree, web):
     web("README", "other")
     deps = cli("deps", "web", cwd=tree.src).stdout

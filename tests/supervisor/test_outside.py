@@ -1,14 +1,17 @@
 """What is built into the tree and lies outside of it: whatever changes there counts, and hrfs run says how to see more."""
 
-import os
 import shutil
 
 import pytest
 
+from tests.lib import build
 from tests.lib.wait import wait_until
 from tests.supervisor.supervised import Web
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's hrfs-job has no capability in a build tree")
+pytestmark = [
+    pytest.mark.any_user,
+    pytest.mark.skipif(not build.job_may_mark(), reason="an ordinary user's hrfs-job has no capability in a build tree"),
+]
 
 GO = """package main
 

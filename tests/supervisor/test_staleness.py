@@ -15,7 +15,7 @@ from tests.lib.wait import wait_until
 from tests.mount.test_editors import TEXT, code, vim
 from tests.supervisor.supervised import Web
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's hrfs-job has no capability in a build tree")
+pytestmark = pytest.mark.skipif(not build.job_may_mark(), reason="an ordinary user's hrfs-job has no capability in a build tree")
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ GO_FILES = {
 }
 
 
+@pytest.mark.any_user
 def test_go_with_files_put_in_and_a_vendor_directory(web):
     """In a tree of git: nested directories that are put in, and what git ignores and go reads."""
     needs("go", "git")
@@ -134,6 +135,7 @@ DATABASE = textwrap.dedent(
 READER = "import os, sqlite3, time\nsqlite3.connect('data.db').execute('SELECT * FROM sqlite_master').fetchall()\nos.listdir('.')\nprint('up', flush=True)\ntime.sleep(1000)\n"
 
 
+@pytest.mark.any_user
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_a_server_with_a_database_in_its_tree(web, free_port, mode):
     """What it writes while it serves restarts neither itself nor another service that reads the same database."""
@@ -157,6 +159,7 @@ def test_a_server_with_a_database_in_its_tree(web, free_port, mode):
 # ---- checks ----
 
 
+@pytest.mark.any_user
 @pytest.mark.parametrize("program", ["rg", "grep"])
 def test_a_linter_reads_everything(web, program):
     """Its check runs again for any file, and the service does not."""
