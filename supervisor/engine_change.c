@@ -92,6 +92,10 @@ void engine_take(struct engine *e, const struct batch *b, int64_t settle_ms)
 		return;
 	}
 	engine_hold(e);
+	/* what a server has read of it is known before it is asked who has read it */
+	for (struct job *j = e->jobs; j; j = job_next(j))
+		if (job_reads(j))
+			reads_catch_up(job_reads(j));
 	for (size_t i = 0; i < e->count; i++)
 		take(e->services[i], b, settle_ms);
 	engine_release(e);

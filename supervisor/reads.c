@@ -236,12 +236,17 @@ void reads_take_window(struct reads *r, bool open)
 		r->why = strdup("the mount cannot tell which names it asks for");
 }
 
+void reads_catch_up(struct reads *r)
+{
+	if (r->witness)
+		witness_drain(r->witness);
+}
+
 void reads_close(struct reads *r, void (*done)(struct reads *r, void *arg), void *arg)
 {
 	r->done = done;
 	r->done_arg = arg;
-	if (r->witness)
-		witness_drain(r->witness);
+	reads_catch_up(r);
 	if (r->closed) {
 		done(r, arg);
 		return;

@@ -41,6 +41,9 @@ void reads_take_window(struct reads *r, bool open);
  */
 void reads_close(struct reads *r, void (*done)(struct reads *r, void *arg), void *arg);
 
+/* what it has opened before this call has been told when it returns */
+void reads_catch_up(struct reads *r);
+
 /* what is known so far; whole once closed */
 const struct readset *reads_set(const struct reads *r);
 /* once closed: nothing of what it read until then is missing */

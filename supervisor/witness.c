@@ -13,9 +13,12 @@
 
 #define READ_SIZE 2048 /* each event in it opens a descriptor: few enough for a limit of a thousand */
 #define ROUNDS 64      /* others on the loop have their turn in between */
+#define PAUSE_MS 10    /* whoever opens a file while nobody waits for it wakes nobody */
 
 struct witness {
 	uv_poll_t poll;
+	uv_timer_t pause;
+	int handles; /* not closed yet */
 	int group;
 	char *mountpoint;
 	size_t mountpoint_len;
@@ -127,10 +130,26 @@ static bool read_some(struct witness *w)
 	return any;
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_paused(uv_timer_t *timer)
+{
+	struct witness *w = timer->data;
+
+	uv_poll_start(&w->poll, UV_READABLE, on_readable);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	for (int i = 0; i < ROUNDS && read_some(poll->data); i++)
-		;
+	struct witness *w = poll->data;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		if (read_some(w))
+			continue;
+		uv_poll_stop(poll);
+		uv_timer_start(&w->pause, on_paused, PAUSE_MS, 0);
+		return;
+	}
 }
 
 void witness_drain(struct witness *w)
@@ -143,6 +162,8 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct witness *w = handle->data;
 
+	if (--w->handles)
+		return;
 	close(w->group);
 	free(w->mountpoint);
 	free(w->outside);
@@ -166,7 +187,8 @@ int witness_new(uv_loop_t *loop, int group, const char *mountpoint, const struct
 	w->mountpoint_len = strcmp(mountpoint, "/") == 0 ? 0 : strlen(mountpoint);
 	w->events = events;
 	w->arg = arg;
-	w->poll.data = w;
+	w->poll.data = w->pause.data = w;
+	w->handles = 2;
 	r = uv_poll_init(loop, &w->poll, group);
 	if (r < 0) {
 		close(group);
@@ -174,6 +196,7 @@ int witness_new(uv_loop_t *loop, int group, const char *mountpoint, const struct
 		free(w);
 		return r;
 	}
+	uv_timer_init(loop, &w->pause);
 	uv_poll_start(&w->poll, UV_READABLE, on_readable);
 	*out = w;
 	return 0;
@@ -185,4 +208,5 @@ void witness_free(struct witness *w)
 		return;
 	uv_poll_stop(&w->poll);
 	uv_close((uv_handle_t *)&w->poll, on_closed);
+	uv_close((uv_handle_t *)&w->pause, on_closed);
 }

@@ -1,6 +1,6 @@
 /*
  * What a job opens: the reading end of the mark that hrfs-job has made on the job's own copy of the mount. On the
- * loop's thread; callbacks come from the loop, or from inside witness_drain().
+ * loop's thread; callbacks come from the loop, some milliseconds late, or from inside witness_drain().
  */
 #pragma once
 #include "core/base/loop.h"

@@ -4,11 +4,12 @@ import os
 import re
 import resource
 import shutil
+import signal
 import textwrap
 
 import pytest
 
-from tests.lib import build
+from tests.lib import build, processes
 from tests.lib.wait import wait_until
 from tests.supervisor.supervised import Web
 
@@ -444,3 +445,20 @@ def test_a_circle_that_ends(supervise):
     s.ready()
     assert (s.m.path / "b.out").read_text() == "mine\ns\n"
     assert "times round" not in s.run.output()
+
+
+@needs_mark
+def test_read_and_changed_while_hrfs_was_held_up(web, test):
+    """That the server has read it and that it has changed are told at once: the first counts for the second."""
+    seen = test.dir / "seen"
+    server = SERVER.replace('print("page", open("page").read(), flush=True)', f'print(open("page").read(), file=open({str(seen)!r}, "w"))')
+    w = web(files={**FILES, "main.py": server})
+    before, server_pid = w.number(), w.s.service("web")["pid"]
+    w.s.run.signal(signal.SIGSTOP)
+    wait_until(lambda: processes.state_and_parent(w.s.run.pid)[0] == "T")
+    os.kill(server_pid, signal.SIGUSR1)
+    wait_until(lambda: seen.exists() and seen.read_text())
+    (w.path / "page").write_text("q")
+    w.s.m.settle()
+    w.s.run.signal(signal.SIGCONT)
+    assert w.outcome(before) == ("restart", False)
