@@ -29,8 +29,10 @@ static struct answer *head(struct connection *c)
 {
 	struct answer *a;
 
-	while ((a = TAILQ_FIRST(&c->answers)) && a->complete && !a->text.len)
+	while ((a = TAILQ_FIRST(&c->answers)) && a->complete && !a->text.len) {
+		c->inside = false; /* its last piece may have gone out before anybody knew that it was the last */
 		free_answer(a);
+	}
 	return a;
 }
 

@@ -356,3 +356,14 @@ def test_the_last_words(m):
             names.update(s.next()["files"])
     assert names == {"last"}
     m.wait_end()
+
+
+def test_what_comes_after_the_first_answer_is_told(mount):
+    """However the end of the first one and the news of a change meet."""
+    m = mount()
+    for i in range(300):
+        with m.client() as c:
+            c.call("subscribe", str(m.path), "s", {"fields": ["name"]})
+            c.push()
+            (m.path / "f").write_text(str(i))
+            assert "f" in c.push()["files"]
