@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 
 from peers import install_peers, peer  # noqa: E402
 
-QUESTIONS = ["events", "start", "storm", "files", "reload", "precision", "takeover", "witness"]
+QUESTIONS = ["events", "outside", "start", "storm", "files", "reload", "precision", "takeover", "witness"]
 
 
 def cpu():

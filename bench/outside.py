@@ -1,0 +1,205 @@
+"""A change behind the mount: how soon is it known? And what does watching for it cost?
+
+HRFS_BENCH_DIRECTORIES: how many directories are known, 20,000 and 200,000 by default.
+"""
+
+import gc
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from common import Place, Table, alternate, emit, percentile, spread
+from files import make_archive, make_project, untar
+
+from tests.lib.inotify import Inotify
+
+EVENTS = 300
+REST_S = 10
+ROUNDS = 5
+DIRECTORIES = [int(n) for n in os.environ.get("HRFS_BENCH_DIRECTORIES", "20000,200000").split(",")]
+SUBJECTS = {"hrfs": "", "hrfs, cached for a second": "without=long_cache", "hrfs, nothing watched": "no_sidedoor"}
+
+
+# ---- from a write to the event ----
+
+
+def by_inotify(top):
+    with Inotify() as inotify:
+        inotify.add(top)
+        os.set_blocking(inotify.fd, True)
+        yield from microseconds(top, lambda: os.read(inotify.fd, 65536))
+
+
+def by_mount(m):
+    c = m.client(60)
+    c.call("subscribe", str(m.path), "raw", {"fields": ["name"], "hrfs-raw": True, "since": m.clock()})
+    os.stat(m.path)
+    yield from microseconds(m.src, lambda: c.push_with("hrfs-raw"))
+
+
+def microseconds(top, wait):
+    fd = os.open(top / "f", os.O_CREAT | os.O_WRONLY)
+    for i in range(EVENTS):
+        time.sleep(0.005)  # each alone
+        start = time.perf_counter()
+        os.pwrite(fd, b"%d" % i, 0)
+        wait()
+        yield (time.perf_counter() - start) * 1e6
+    os.close(fd)
+
+
+def stale(m):
+    """How soon a reader inside sees it, microseconds."""
+    fd = os.open(m.path / "f", os.O_RDONLY)
+    for i in range(EVENTS):
+        data = b"%08d" % i
+        time.sleep(0.005)
+        start = time.perf_counter()
+        (m.src / "f").write_bytes(data)
+        while os.pread(fd, 8, 0) != data:
+            pass
+        yield (time.perf_counter() - start) * 1e6
+    os.close(fd)
+
+
+def events(place):
+    table = Table(f"From a write behind the mount to whoever is told, microseconds, {EVENTS} writes", "who", "p50", "p95", "least", "most")
+    m = place.hrfs(place.make("src"), place.make("mnt"))
+    plain = place.make("plain")
+    rows = {"inotify on the source": by_inotify(plain), "hrfs, raw notice": by_mount(m), "a reader in the mount": stale(m)}
+    for name, times in rows.items():
+        v = list(times)
+        table.row(name, *(f"{x:.0f}" for x in (percentile(v, 50), percentile(v, 95), min(v), max(v))))
+    m.umount()
+    return table
+
+
+# ---- what is known, and at rest ----
+
+
+def make_directories(top, count):
+    for i in range(count):
+        if i % 1000 == 0:
+            part = top / f"p{i // 1000}"
+            part.mkdir(parents=True)
+        (part / f"d{i}").mkdir()
+
+
+def meminfo():
+    return {m[1]: int(m[2]) * 1024 for m in re.finditer(r"(\w+): +(\d+) kB", Path("/proc/meminfo").read_text())}
+
+
+def pids(m):
+    children = Path(f"/proc/{m.keeper}/task/{m.keeper}/children").read_text().split()
+    return [m.keeper, *map(int, children)]
+
+
+def own_bytes(m):
+    total = 0
+    for pid in pids(m):
+        total += int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1]) * 1024
+    return total
+
+
+def ticks(m):
+    total = 0
+    for pid in pids(m):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total
+
+
+def find(top):
+    subprocess.run(["find", top, "-size", "+1000000"], check=True, stdout=subprocess.DEVNULL)
+
+
+def forget():
+    """Root only: so that what the kernel has is that of this walk."""
+    if os.geteuid() == 0:
+        os.sync()
+        Path("/proc/sys/vm/drop_caches").write_text("2")
+
+
+def known(place, src, count, options):
+    m = place.hrfs(src, place.make("mnt-known"), options)
+    os.stat(m.path)
+    forget()
+    gc.collect()
+    own, kernel = own_bytes(m), meminfo()["Slab"]
+    start = time.perf_counter()
+    find(m.path)
+    walk = time.perf_counter() - start
+    own, kernel = own_bytes(m) - own, meminfo()["Slab"] - kernel
+    marks = m.status()["sidedoor"].get("marks", 0)
+    before = ticks(m)
+    time.sleep(REST_S)
+    rest = (ticks(m) - before) / os.sysconf("SC_CLK_TCK") / REST_S * 100
+    m.umount()
+    return marks, own / count, kernel / count, walk, rest
+
+
+def memory(place):
+    table = Table("Directories that are known", "directories", "", "marks", "own bytes each", "kernel's slab bytes each", "cold walk, s", "processor at rest")
+    for count in DIRECTORIES:
+        src = place.make(f"many{count}")
+        make_directories(src, count)
+        for name, options in SUBJECTS.items():
+            marks, own, kernel, walk, rest = known(place, src, count, options)
+            table.row(f"{count:,}", name, f"{marks:,}", f"{own:.0f}", f"{kernel:.0f}", f"{walk:.2f}", f"{rest:.1f} %")
+    return table
+
+
+# ---- what it adds ----
+
+
+def save(top):
+    for i in range(1000):
+        with open(top / "saved", "wb") as f:
+            f.write(b"%d" % i)
+
+
+def write_and_read(top):
+    for i in range(200):
+        with open(top / "written", "wb") as f:
+            f.write(b"x" * 65536)
+        os.stat(top / "written")
+        with open(top / "written", "rb") as f:
+            f.read()
+
+
+def costs(place):
+    table = Table(f"What watching adds, milliseconds: median (min–max) of {ROUNDS} alternating runs", "what", *SUBJECTS)
+    tops = {}
+    for i, (name, options) in enumerate(SUBJECTS.items()):
+        src = place.make(f"project{i}")
+        make_project(src)
+        tops[name] = place.hrfs(src, place.make(f"mnt-project{i}"), options).path
+    archive = make_archive(place, place.dir / "project0")
+    jobs = {
+        "save 1,000 times": save,
+        "write and read 64 KB, 200 times": write_and_read,
+        "untar 3,000 files and remove them": lambda top: untar(top, archive),
+        "git status": lambda top: subprocess.run(["git", "status", "--porcelain"], cwd=top, check=True, stdout=subprocess.DEVNULL),
+        "git status after two seconds": lambda top: subprocess.run(["git", "status", "--porcelain"], cwd=top, check=True, stdout=subprocess.DEVNULL),
+    }
+    for what, job in jobs.items():
+        times = {name: [] for name in tops}
+        for _ in range(ROUNDS):
+            for name, top in tops.items():
+                if "after" in what:
+                    time.sleep(2)
+                one = alternate({name: lambda t=top: job(t)}, 1)
+                times[name] += one[name]
+        table.row(what, *(spread(times[name]) for name in tops))
+    return table
+
+
+def main():
+    with Place() as place:
+        emit(events(place), memory(place), costs(place))
+
+
+if __name__ == "__main__":
+    main()
