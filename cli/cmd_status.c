@@ -328,6 +328,27 @@ static void print_outside(const json_t *door)
 	       json_is_true(json_object_get(door, "full")) ? ", and no room for more: see fs.fanotify.max_user_marks" : "");
 }
 
+/* for how long the kernel believes what it was told, where and why not for long */
+static void print_believed(const json_t *door)
+{
+	bool day = strcmp(text(door, "believed"), "day") == 0;
+	const json_t *list = json_object_get(door, "not_watched");
+	size_t i;
+	json_t *one;
+
+	printf("  %-12s names, attributes and pages are kept for a %s%s%s\n", "cache", day ? "day" : "second",
+	       !day && *text(door, "why") ? ": " : "", day ? "" : text(door, "why"));
+	json_array_foreach(list, i, one)
+	{
+		AUTO_FREE char *path = json_get_bytes(one, "name");
+		AUTO_BUF safe = { 0 };
+
+		if (!day || say_safe(&safe, !path ? "a directory" : *path ? path : ".") < 0)
+			continue;
+		printf("  %-12s for a second below %s: %s\n", "", buf_str(&safe), text(one, "why"));
+	}
+}
+
 /* after an upgrade: the keeper stays what it was */
 static void print_versions(const json_t *m)
 {
@@ -357,6 +378,7 @@ static void print_details(const json_t *m)
 	printf("  %-12s %s\n", "others",
 	       json_is_true(json_object_get(m, "allow_other")) ? "may enter" : "cannot enter");
 	print_outside(json_object_get(m, "sidedoor"));
+	print_believed(json_object_get(m, "sidedoor"));
 	if (*text(json_object_get(m, "git"), "helper"))
 		printf("  %-12s %s\n", "git", text(json_object_get(m, "git"), "helper"));
 	print_number("nodes", m, "nodes");

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define NAMES "readdirplus:parallel_dirops:symlink_cache:acl:killpriv:explicit_inval:clone:statx:tmpfile:fanotify:fanotify_target"
+#define NAMES "readdirplus:parallel_dirops:symlink_cache:acl:killpriv:explicit_inval:clone:statx:tmpfile:fanotify:fanotify_target:long_cache"
 
 const char *features_names(void)
 {

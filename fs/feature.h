@@ -18,6 +18,7 @@ enum feature {
 	FEATURE_TMPFILE,
 	FEATURE_FANOTIFY,
 	FEATURE_FANOTIFY_TARGET, /* events name the object too, and both names of a rename: since 5.17 */
+	FEATURE_LONG_CACHE,	 /* what is watched is believed for a day; not of the kernel, but what older ones are like */
 	FEATURE_COUNT
 };
 

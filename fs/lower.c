@@ -57,7 +57,8 @@ static void stat_of(const struct statx *x, struct stat *st)
 	};
 }
 
-int lower_identify(int dirfd, const char *name, struct identity *is, struct stat *st)
+/* mounted: something is mounted there, maybe one file only */
+static int identify(int dirfd, const char *name, struct identity *is, struct stat *st, bool *mounted)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT;
 	struct statx x;
@@ -69,7 +70,15 @@ int lower_identify(int dirfd, const char *name, struct identity *is, struct stat
 	if (x.stx_mask & STATX_BTIME)
 		is->birth_ns = x.stx_btime.tv_sec * 1000000000LL + x.stx_btime.tv_nsec;
 	st->st_ino = shown_inode(st->st_dev, st->st_ino);
+	*mounted = x.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 	return 0;
+}
+
+int lower_identify(int dirfd, const char *name, struct identity *is, struct stat *st)
+{
+	bool mounted;
+
+	return identify(dirfd, name, is, st, &mounted);
 }
 
 const char *fd_path(int fd, char text[static FD_PATH_SIZE])
@@ -153,7 +162,8 @@ static int find_by_name(node_id id, struct place *p, struct stat *st)
 			break;
 		r = dirs_get(dir, &p->dir);
 		if (r == 0)
-			r = lower_identify(p->dir->fd, p->name, &is, st ? st : &own);
+			r = identify(p->dir->fd, p->name, &is, st ? st : &own, &p->mounted);
+		p->dir_id = dir;
 		if (r == 0 && (by_name || identity_equal(&is, &want)))
 			return 0;
 		if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ESTALE)
@@ -273,6 +283,34 @@ int node_stat(node_id id, struct stat *st)
 	return lower_find(id, &p, st);
 }
 
+/* Who changes it does so by that name, in that directory: its mark tells. */
+static bool has_one_name(const struct stat *st, bool mounted)
+{
+	return !S_ISDIR(st->st_mode) && st->st_nlink == 1 && !mounted;
+}
+
+/* Once more where something has been marked meanwhile: it may have been its directory. */
+int lower_stat_sure(node_id id, struct stat *st, bool *sure)
+{
+	int r = 0;
+
+	*sure = false;
+	for (int i = 0; r == 0 && !*sure && i < 2; i++) {
+		AUTO_PLACE p = { .own_fd = -1 };
+		uint64_t marked = sidedoor_marked();
+		bool own = sidedoor_is_sure(id);
+
+		r = lower_find(id, &p, st);
+		if (r == 0 && !own && p.dir)
+			own = sidedoor_found(id, p.dir->fd, p.name, marked, st);
+		*sure = r == 0 && (own || (p.dir && has_one_name(st, p.mounted) && sidedoor_is_sure(p.dir_id) &&
+					   sidedoor_marked() == marked));
+		if (sidedoor_marked() == marked)
+			break;
+	}
+	return r;
+}
+
 /* O_PATH of the node. -EAGAIN: it was renamed or removed between finding and opening it. */
 static int open_path(node_id id, struct stat *st)
 {
@@ -339,7 +377,7 @@ static int64_t now_ms(void)
 
 /* -EAGAIN: the directory's names have changed since `version`, what was seen may be old. */
 static int enter(node_id dir, uint32_t version, const char *name, const struct identity *is, unsigned lookups,
-		 node_id *id)
+		 struct found_name *out)
 {
 	struct node *d, *n;
 	int r = -ESTALE;
@@ -359,13 +397,15 @@ static int enter(node_id dir, uint32_t version, const char *name, const struct i
 		n = table_by_identity(is);
 	if (!n)
 		n = table_new(is);
+	out->was_known = n && n->lookups;
+	out->had_name = out->was_known && table_child(table_index(d), name) == n;
 	r = n ? table_add_name(n, table_index(d), name) : -ENOMEM;
 	if (r == 0) {
 		if (lookups && !counts_take(n))
 			r = -EOVERFLOW; /* more than one answer can hold */
 		if (lookups)
 			table_local(table_index(n))->answered_ms = now_ms();
-		*id = table_id(n);
+		out->id = table_id(n);
 	} else if (n) {
 		table_collect(n);
 	}
@@ -388,25 +428,43 @@ static int version_of(node_id dir, uint32_t *version)
 
 int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, struct stat *st)
 {
+	struct found_name f;
+	int r = lower_look_up_sure(dir, name, lookups, &f);
+
+	if (r == 0) {
+		*id = f.id;
+		*st = f.st;
+	}
+	return r;
+}
+
+int lower_look_up_sure(node_id dir, const char *name, unsigned lookups, struct found_name *out)
+{
+	uint64_t marked = sidedoor_marked();
 	struct identity is;
 	struct dirfd *d;
 	uint32_t version;
+	bool own, mounted;
 	int r = dirs_get(dir, &d);
 
+	*out = (struct found_name){ .id = 0 };
 	if (r < 0)
 		return r;
+	out->name_sure = sidedoor_is_sure(dir);
 	/* The kernel looks names up again without the directory's lock: a rename may pass in between. */
 	for (int i = 0; i < LOOK_UP_TRIES; i++) {
 		r = version_of(dir, &version);
 		if (r == 0)
-			r = lower_identify(d->fd, name, &is, st);
+			r = identify(d->fd, name, &is, &out->st, &mounted);
 		if (r == 0)
-			r = enter(dir, version, name, &is, lookups, id);
+			r = enter(dir, version, name, &is, lookups, out);
 		if (r != -EAGAIN)
 			break;
 	}
-	if (r == 0)
-		sidedoor_found(*id, d->fd, name, st);
+	if (r == 0) {
+		own = sidedoor_found(out->id, d->fd, name, marked, &out->st);
+		out->sure = own || (out->name_sure && has_one_name(&out->st, mounted));
+	}
 	dirs_put(d);
 	return r;
 }

@@ -11,6 +11,8 @@
 struct place {
 	struct dirfd *dir; /* NULL: own_fd is the object itself and name is "" */
 	int own_fd;
+	node_id dir_id; /* of dir */
+	bool mounted;	/* something is mounted at this name */
 	char name[NAME_MAX + 1];
 };
 
@@ -34,6 +36,21 @@ void place_done(struct place *p);
  * 0 with *id and *st, or -errno.
  */
 int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, struct stat *st);
+
+/* What one has found, and whether every later change of it will be told (fs/sidedoor.h). */
+struct found_name {
+	node_id id;
+	struct stat st;
+	bool name_sure;	/* of what the name leads to; also where it leads to nothing */
+	bool sure;	/* of the object's attributes and content */
+	bool had_name;	/* the kernel knew it by this name already */
+	bool was_known; /* or by another one */
+};
+
+/* The same. *out is filled in as far as it holds also where there is an error. */
+int lower_look_up_sure(node_id dir, const char *name, unsigned lookups, struct found_name *out);
+/* node_stat(), and the same of it. */
+int lower_stat_sure(node_id id, struct stat *st, bool *sure);
 /* As statx(2) tells it, the inode number as the mount shows it. 0 or -errno */
 int lower_statx(node_id id, struct statx *x);
 /* A file that has no name yet (O_TMPFILE), with one lookup; fd stays the caller's. 0, -ENFILE, -errno */

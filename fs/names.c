@@ -114,15 +114,19 @@ int node_way(node_id id, struct buf *path, node_id *way, int max)
 	return r;
 }
 
-int node_place(node_id id, node_id *dir, char name[static NAME_MAX + 1])
+int node_place(node_id id, unsigned n, node_id *dir, char name[static NAME_MAX + 1])
 {
-	struct node *n;
+	struct node *node;
+	uint32_t reference;
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&table_lock);
-	n = table_node(id);
-	if (n && n->names) {
-		struct name *c = table_name(n->names);
+	node = table_node(id);
+	reference = node ? node->names : 0;
+	for (; reference && n; n--)
+		reference = table_name(reference)->next_of_node;
+	if (reference) {
+		struct name *c = table_name(reference);
 
 		memcpy(name, c->text, c->len + 1UL);
 		*dir = table_id(table_at(c->dir));

@@ -29,8 +29,8 @@ int node_path(node_id id, struct buf *out);
  * -ENAMETOOLONG (more than that), or as above.
  */
 int node_way(node_id id, struct buf *path, node_id *way, int max);
-/* One of its names, and the directory that has it. 0 or -ENOENT */
-int node_place(node_id id, node_id *dir, char name[static NAME_MAX + 1]);
+/* The n-th of its names (from 0), and the directory that has it. 0 or -ENOENT */
+int node_place(node_id id, unsigned n, node_id *dir, char name[static NAME_MAX + 1]);
 /* dir's path + name. */
 int node_child_path(node_id dir, const char *name, struct buf *out);
 /* Calls fn once for each name of the node with its path; fn's non-zero answer ends it and is returned. */

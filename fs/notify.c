@@ -3,6 +3,8 @@
 #include "core/base/log.h"
 #include "fs/lane.h"
 #include "fs/ops.h"
+#include "fs/recent.h"
+#include "fs/sidedoor.h"
 #include "hrfs-config.h"
 #include <errno.h>
 #include <pthread.h>
@@ -13,43 +15,65 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define NOTICES_MOST (1U << 20) /* that wait: then attributes time out instead */
+#define NOTICES_MOST (1U << 20) /* that wait: beyond that everything is doubted */
+#define PAGES_WAIT_MS 200
 
 struct notice {
 	STAILQ_ENTRY(notice) link;
 	node_id node; /* or the directory that has the name */
-	enum { NOTICE_INODE, NOTICE_ENTRY, NOTICE_EXPIRE, NOTICE_ARRIVING } kind;
+	enum { NOTICE_INODE, NOTICE_ENTRY, NOTICE_EXPIRE, NOTICE_ARRIVING, NOTICE_PAGES } kind;
 	char name[];
 };
 
-static struct fuse_session *session;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t asked = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
-/* with lock: */
-static STAILQ_HEAD(, notice) waiting = STAILQ_HEAD_INITIALIZER(waiting);
-static uint64_t count_asked, count_done;
+/* Notices wait for those before them in the same queue. */
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t asked, done;
+	/* with lock: */
+	STAILQ_HEAD(, notice) waiting;
+	uint64_t count_asked, count_done;
+};
 
-static void ask(int kind, node_id node, const char *name)
+#define QUEUE(q) { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, STAILQ_HEAD_INITIALIZER((q).waiting), 0, 0 }
+
+static struct fuse_session *session;
+/* pages: of files that may lie where READ hangs, which is waited for */
+static struct queue told = QUEUE(told), pages = QUEUE(pages);
+
+/* How many have been asked for with this one. */
+static uint64_t ask_in(struct queue *q, int kind, node_id node, const char *name)
 {
 	size_t size = name ? strlen(name) + 1 : 1;
 	struct notice *n = malloc(sizeof(*n) + size);
+	bool lost = true;
+	uint64_t asked;
 
 	if (n) {
 		n->node = node;
 		n->kind = kind;
 		memcpy(n->name, name ? name : "", size);
 	}
-	pthread_mutex_lock(&lock);
-	if (n && count_asked - count_done < NOTICES_MOST) {
-		STAILQ_INSERT_TAIL(&waiting, n, link);
+	pthread_mutex_lock(&q->lock);
+	if (n && q->count_asked - q->count_done < NOTICES_MOST) {
+		STAILQ_INSERT_TAIL(&q->waiting, n, link);
 		n = NULL;
-		count_asked++;
-		pthread_cond_signal(&asked);
-	} else {
-		log_warn("event=invalidation_lost node=%#lx", node);
+		lost = false;
+		q->count_asked++;
+		pthread_cond_signal(&q->asked);
 	}
-	pthread_mutex_unlock(&lock);
+	asked = q->count_asked;
+	pthread_mutex_unlock(&q->lock);
 	free(n);
+	if (lost) {
+		log_warn("event=invalidation_lost node=%#lx", node);
+		sidedoor_doubt("notice_lost");
+	}
+	return asked;
+}
+
+static void ask(int kind, node_id node, const char *name)
+{
+	ask_in(&told, kind, node, name);
 }
 
 static atomic_bool root_known;
@@ -58,6 +82,11 @@ void notify_root_known(void)
 {
 	if (!atomic_load_explicit(&root_known, memory_order_relaxed))
 		root_known = true;
+}
+
+bool notify_root_is_known(void)
+{
+	return root_known;
 }
 
 void notify_invalidate(node_id id)
@@ -81,26 +110,61 @@ void notify_arriving(node_id dir, const char *name)
 	ask(NOTICE_ARRIVING, dir, name);
 }
 
+void notify_listing(node_id dir)
+{
+	/* no entry has this name: what is wanted is the directory's lock, which whoever lists it holds */
+	ask(NOTICE_ENTRY, dir, ".");
+	notify_invalidate(dir);
+}
+
 void notify_flush(void)
 {
 	uint64_t want;
 
-	pthread_mutex_lock(&lock);
-	want = count_asked;
-	while (count_done < want)
-		pthread_cond_wait(&done, &lock);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&told.lock);
+	want = told.count_asked;
+	while (told.count_done < want)
+		pthread_cond_wait(&told.done, &told.lock);
+	pthread_mutex_unlock(&told.lock);
+}
+
+void notify_pages(node_id id, bool wait)
+{
+	uint64_t want = ask_in(&pages, NOTICE_PAGES, id, NULL);
+	struct timespec until;
+
+	if (!wait)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += PAGES_WAIT_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&pages.lock);
+	while (pages.count_done < want && pthread_cond_timedwait(&pages.done, &pages.lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&pages.lock);
 }
 
 /* Sent past libfuse: in a request thread it would take this for the answer. */
-void notify_attributes_old(node_id id)
+static void send_inode_past(node_id id, int64_t offset)
 {
-	struct fuse_notify_inval_inode_out out = { .ino = id, .off = -1 };
+	struct fuse_notify_inval_inode_out out = { .ino = id, .off = offset };
 	struct fuse_out_header head = { .len = sizeof(head) + sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE };
 	struct iovec iov[] = { { &head, sizeof(head) }, { &out, sizeof(out) } };
 
 	if (writev(shared->config.device_fds[0], iov, ARRAY_SIZE(iov)) < 0)
 		log_debug("event=notice_refused node=%#lx error=\"%s\"", id, strerror(errno));
+}
+
+void notify_attributes_old(node_id id)
+{
+	send_inode_past(id, -1);
+}
+
+/* No request is ever waited for with a page of a listing in hand, so this waits for none. */
+void notify_listing_old(node_id dir)
+{
+	send_inode_past(dir, 0);
 }
 
 static void close_others(void)
@@ -111,15 +175,15 @@ static void close_others(void)
 	close_range(device + 1, ~0U, 0);
 }
 
-static struct notice *next(void)
+static struct notice *next(struct queue *q)
 {
 	struct notice *n;
 
-	pthread_mutex_lock(&lock);
-	while (!(n = STAILQ_FIRST(&waiting)))
-		pthread_cond_wait(&asked, &lock);
-	STAILQ_REMOVE_HEAD(&waiting, link);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_lock(&q->lock);
+	while (!(n = STAILQ_FIRST(&q->waiting)))
+		pthread_cond_wait(&q->asked, &q->lock);
+	STAILQ_REMOVE_HEAD(&q->waiting, link);
+	pthread_mutex_unlock(&q->lock);
 	return n;
 }
 
@@ -141,20 +205,33 @@ static void wait_for_answers(node_id dir, const char *name)
 {
 	node_id id;
 
-	expire(dir, name);
+	/* no entry has this name, so no more is done */
+	fuse_lowlevel_notify_inval_entry(session, dir, ".", 1);
 	id = node_child(dir, name);
 	if (id)
 		fuse_lowlevel_notify_inval_inode(session, id, 0, 0);
 }
 
-static void invalidate(node_id id)
+/* By each of its names: the answer may be one to a question for any of them. */
+static void wait_for_answers_of(node_id id)
 {
 	char name[NAME_MAX + 1];
 	node_id dir;
 
-	/* unknown to the kernel, but not to us: it was forgotten, or is what an answer on its way speaks of */
-	if (fuse_lowlevel_notify_inval_inode(session, id, 0, 0) == -ENOENT && node_place(id, &dir, name) == 0)
+	for (unsigned i = 0; node_place(id, i, &dir, name) == 0; i++)
 		wait_for_answers(dir, name);
+}
+
+static void invalidate(node_id id)
+{
+	int r = fuse_lowlevel_notify_inval_inode(session, id, 0, 0);
+
+	/*
+	 * Unknown to the kernel, but not to us: it was forgotten, or is what an answer on its way speaks of. And what the
+	 * answer to a creation says, the kernel believes even when a notice was quicker.
+	 */
+	if (r == -ENOENT || recent_is(&recent_made, id))
+		wait_for_answers_of(id);
 }
 
 static void send(const struct notice *n)
@@ -172,35 +249,43 @@ static void send(const struct notice *n)
 	case NOTICE_ARRIVING:
 		wait_for_answers(n->node, n->name);
 		break;
+	case NOTICE_PAGES:
+		fuse_lowlevel_notify_inval_inode(session, n->node, 0, 0);
+		break;
 	}
 }
 
 static void *notify(void *arg)
 {
+	struct queue *q = arg;
+
 	/* a table with nothing in it that somebody waits to see closed: the keeper's socket above all */
 	if (unshare(CLONE_FILES) == 0)
 		close_others();
 	lane_use_device(shared->config.device_fds[0]);
 	for (;;) {
-		AUTO_FREE struct notice *n = next();
+		AUTO_FREE struct notice *n = next(q);
 
 		send(n);
-		pthread_mutex_lock(&lock);
-		count_done++;
-		pthread_cond_broadcast(&done);
-		pthread_mutex_unlock(&lock);
+		pthread_mutex_lock(&q->lock);
+		q->count_done++;
+		pthread_cond_broadcast(&q->done);
+		pthread_mutex_unlock(&q->lock);
 	}
 	return NULL;
 }
 
 int notify_start(struct fuse_session *fuse)
 {
+	struct queue *queues[] = { &told, &pages };
 	pthread_t thread;
-	int r;
+	int r = 0;
 
 	session = fuse;
-	r = -pthread_create(&thread, NULL, notify, NULL);
-	if (r == 0)
-		pthread_detach(thread);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(queues); i++) {
+		r = -pthread_create(&thread, NULL, notify, queues[i]);
+		if (r == 0)
+			pthread_detach(thread);
+	}
 	return r;
 }

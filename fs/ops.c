@@ -1,10 +1,13 @@
 /* What all operations share, those without a file of their own, and the table of them. */
 #include "fs/ops.h"
 #include "core/base/log.h"
+#include "fs/believe.h"
 #include "fs/counts.h"
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include "fs/notify.h"
+#include "fs/recent.h"
+#include "fs/untold.h"
 #include "fs/window.h"
 #include <errno.h>
 
@@ -22,14 +25,20 @@ struct observe_op observe_of(fuse_req_t req, enum observe_kind kind)
 
 static void forget_one(node_id id, uint64_t count, uint32_t i)
 {
+	bool answered = false;
 	struct node *n;
 
 	pthread_mutex_lock(&table_lock);
 	n = id == NODE_ROOT ? NULL : table_node(id);
 	counts_forget(n, count, i);
-	if (n)
+	if (n) {
+		answered = n->lookups;
 		table_collect(n);
+	}
 	pthread_mutex_unlock(&table_lock);
+	/* an answer about it is on its way, and makes an inode (before kernel 6.14) that has heard no notice since */
+	if (answered && shared->config.long_cache)
+		notify_invalidate(id);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t count)
@@ -45,27 +54,33 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool absent_is_answer)
+static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool made)
 {
-	struct fuse_entry_param e = {
-		.attr_timeout = ops_options.timeout_s,
-		.entry_timeout = ops_options.timeout_s,
-	};
-	node_id id = 0;
+	struct found_name f;
+	struct fuse_entry_param e = { 0 };
 	struct window_caller who;
-	int r = lower_look_up(dir, name, 1, &id, &e.attr);
+	int r = lower_look_up_sure(dir, name, 1, &f);
 
-	if (r < 0 && !(r == -ENOENT && absent_is_answer)) {
+	if (r < 0 && (r != -ENOENT || made)) {
 		reply_error(req, r);
 		return;
 	}
-	e.ino = id;
-	e.generation = id >> 32;
+	if (r == 0) {
+		if (made)
+			recent_note(&recent_made, f.id);
+		if (!made || !f.was_known)
+			untold_attributes(f.id, &f.st, f.sure, f.was_known);
+		e.attr = f.st;
+		e.attr_timeout = made && f.was_known ? believe_after_change() : believe_for(f.sure);
+	}
+	e.entry_timeout = r == 0 ? believe_name(&f, true) : believe_absent(&f);
+	e.ino = f.id;
+	e.generation = f.id >> 32;
 	window_who(fuse_req_ctx(req)->pid, &who);
 	window_answer_begin();
-	if (!absent_is_answer)
+	if (made)
 		window_made(&who, dir, name);
-	if (!window_asked(&who, dir, name, r < 0, S_ISDIR(e.attr.st_mode)))
+	if (!window_asked(&who, dir, name, r < 0, S_ISDIR(e.attr.st_mode), e.entry_timeout))
 		e.entry_timeout = 0;
 	if (fuse_reply_entry(req, &e) == -ENOENT)
 		counts_give_back(0, counts_taken()); /* the caller was killed meanwhile: nobody took the reference */
@@ -74,7 +89,7 @@ static void answer_entry(fuse_req_t req, node_id dir, const char *name, bool abs
 
 void reply_entry(fuse_req_t req, node_id dir, const char *name)
 {
-	answer_entry(req, dir, name, false);
+	answer_entry(req, dir, name, true);
 }
 
 /* Absent is an answer, and cached like others. */
@@ -82,7 +97,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	if (dir == NODE_ROOT)
 		notify_root_known();
-	answer_entry(req, dir, name, true);
+	answer_entry(req, dir, name, false);
 }
 
 /*
@@ -112,10 +127,10 @@ static void op_init(void *data, struct fuse_conn_info *conn)
 		if (feature_wanted(probed[i].feature))
 			want |= probed[i].flag;
 	}
-	/* pages are dropped when times or size differ; when nobody else writes, only when we say so */
+	/* pages are dropped when times or size differ; where we say when (fs/untold.h), or nobody else writes, only then */
 	if (ops_options.sole_writer && feature_wanted(FEATURE_EXPLICIT_INVAL))
 		want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
-	else
+	else if (!shared->config.long_cache)
 		want |= FUSE_CAP_AUTO_INVAL_DATA;
 
 	/*

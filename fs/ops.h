@@ -10,7 +10,6 @@
 #include <stdbool.h>
 
 struct ops_options {
-	double timeout_s;      /* how long names and attributes are cached */
 	bool stable_offsets;   /* the lower's directory offsets survive a re-open */
 	bool read_only, sole_writer;
 };
@@ -30,6 +29,7 @@ void notify_invalidate(node_id id);
 void notify_attributes_old(node_id id);
 
 void reply_error(fuse_req_t req, int error); /* 0 or -errno */
+/* of a name that this request has made */
 void reply_entry(fuse_req_t req, node_id dir, const char *name);
 struct observe_op observe_of(fuse_req_t req, enum observe_kind kind);
 

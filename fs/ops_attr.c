@@ -1,8 +1,11 @@
+#include "fs/believe.h"
 #include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/untold.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -10,12 +13,17 @@
 void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
 	struct stat st;
-	int r = node_stat(id, &st);
+	bool sure;
+	int r = lower_stat_sure(id, &st, &sure);
 
-	if (r < 0)
+	if (r < 0) {
 		reply_error(req, r);
-	else
-		fuse_reply_attr(req, &st, ops_options.timeout_s);
+		return;
+	}
+	if (id == NODE_ROOT && !notify_root_is_known())
+		sure = false; /* no notice would be sent */
+	untold_attributes(id, &st, sure, true);
+	fuse_reply_attr(req, &st, believe_for(sure));
 }
 
 static struct timespec time_to_set(int set, int flag, int flag_now, struct timespec given)
@@ -139,7 +147,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int set, struct 
 	if (r < 0)
 		reply_error(req, r);
 	else
-		fuse_reply_attr(req, &now, ops_options.timeout_s);
+		fuse_reply_attr(req, &now, believe_after_change());
 }
 
 void op_readlink(fuse_req_t req, fuse_ino_t id)

@@ -1,10 +1,12 @@
 #include "fs/append.h"
+#include "fs/believe.h"
 #include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
 #include "fs/recent.h"
+#include "fs/untold.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -53,6 +55,7 @@ void op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset, struct fu
 		reply_error(req, r);
 		return;
 	}
+	untold_read(id);
 	n = read_all(f ? f->fd : traceless, *buffer, size < MAX_WRITE ? size : MAX_WRITE, offset, fi->flags & O_DIRECT);
 	if (n < 0)
 		reply_error(req, (int)n);
@@ -169,6 +172,8 @@ static ssize_t write_lower(fuse_req_t req, struct observe_op *op, const struct f
 	}
 	die_at(DIE_CALL);
 	observe_after(op, done ? (int)done : error);
+	if (in->write_flags & FUSE_WRITE_CACHE)
+		believe_changed(op); /* its time: of other writes the kernel counts */
 	/* of pages that are written back the kernel does not look how much came through */
 	return error && (!done || (in->write_flags & FUSE_WRITE_CACHE)) ? error : (ssize_t)done;
 }
@@ -232,6 +237,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset, off_t l
 		caller_leave();
 		die_at(DIE_CALL);
 		observe_after(&op, r);
+		if (r == 0)
+			believe_changed(&op);
 	}
 	reply_error(req, r);
 }

@@ -1,8 +1,12 @@
 #include "core/base/buf.h"
+#include "fs/believe.h"
 #include "fs/counts.h"
 #include "fs/listing.h"
 #include "fs/lower.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/sidedoor.h"
+#include "fs/untold.h"
 #include "fs/window.h"
 #include <dirent.h>
 #include <errno.h>
@@ -27,20 +31,21 @@ static bool is_dot(const char *name)
 /* An entry with its attributes: the kernel takes a reference, as by LOOKUP. */
 static size_t add_plus(struct answer *a, const char *name, ino_t ino, unsigned char type, off_t next)
 {
-	struct fuse_entry_param e = {
-		.attr_timeout = ops_options.timeout_s,
-		.entry_timeout = ops_options.timeout_s,
-	};
-	node_id id = 0;
+	struct fuse_entry_param e = { 0 };
+	struct found_name f;
 	size_t need = fuse_add_direntry_plus(a->req, NULL, 0, name, NULL, 0);
 
 	if (need > a->size - a->used)
 		return need;
 	if (counts_taken() - a->taken >= TAKEN_MAX / 2)
 		return SIZE_MAX; /* the lane can note no more: the rest in the next answer */
-	if (!is_dot(name) && lower_look_up(a->dir, name, 1, &id, &e.attr) == 0) {
-		e.ino = id;
-		e.generation = id >> 32;
+	if (!is_dot(name) && lower_look_up_sure(a->dir, name, 1, &f) == 0) {
+		untold_attributes(f.id, &f.st, f.sure, f.was_known);
+		e.attr = f.st;
+		e.attr_timeout = believe_for(f.sure);
+		e.entry_timeout = believe_name(&f, false);
+		e.ino = f.id;
+		e.generation = f.id >> 32;
 	} else {
 		/* no node: the kernel looks the name up when somebody wants it */
 		e.attr = (struct stat){ .st_ino = ino, .st_mode = (mode_t)DTTOIF(type) };
@@ -132,7 +137,7 @@ static bool may_keep(const struct answer *a, const struct fuse_direntplus *d)
 		return false;
 	memcpy(name, d->dirent.name, d->dirent.namelen);
 	name[d->dirent.namelen] = '\0';
-	return !is_dot(name) && window_asked(&nobody, a->dir, name, false, S_ISDIR(d->entry_out.attr.mode));
+	return !is_dot(name) && window_asked(&nobody, a->dir, name, false, S_ISDIR(d->entry_out.attr.mode), 0);
 }
 
 /* the kernel is to ask for a name by itself where who wants it is to be seen */
@@ -166,6 +171,8 @@ static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t off
 	struct window_caller who;
 	int r = fd < 0 ? fd : 0;
 
+	if (id == NODE_ROOT)
+		notify_root_known();
 	if (r == 0)
 		r = ops_options.stable_offsets ? read_by_offset(&a, fd, offset) : read_by_listing(&a, fd, offset);
 	window_who(fuse_req_ctx(req)->pid, &who);
@@ -173,6 +180,9 @@ static void answer_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t off
 	note_listed(id);
 	if (!window_listed(&who, id))
 		keep_no_names(&a);
+	/* from here on the kernel has all of it, and asks no more while the directory's time stays the same */
+	if (r == 0 && !a.used && shared->config.long_cache && !sidedoor_is_sure(id))
+		notify_listing_old(id);
 	if (r < 0)
 		reply_error(req, r);
 	else if (fuse_reply_buf(req, data, a.used) == -ENOENT)

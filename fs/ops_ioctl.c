@@ -98,6 +98,9 @@ void op_ioctl(fuse_req_t req, fuse_ino_t id, unsigned cmd, void *arg, struct fus
 		r = carry_out(req, id, fd, cmd, in, in_size, &out);
 	if (r >= 0 && (size_t)r > out_size)
 		r = -EINVAL;
+	/* the kernel does not ask for the time of the change by itself */
+	if (r >= 0 && (cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR))
+		notify_attributes_old(id);
 	if (r < 0)
 		reply_error(req, r);
 	else

@@ -1,5 +1,6 @@
 /* Making names: create, mknod, mkdir, symlink, link. */
 #include "core/base/log.h"
+#include "fs/believe.h"
 #include "fs/caller.h"
 #include "fs/counts.h"
 #include "fs/die.h"
@@ -8,6 +9,8 @@
 #include "fs/keep.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
+#include "fs/recent.h"
+#include "fs/untold.h"
 #include "fs/window.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -150,6 +153,8 @@ static int make(fuse_req_t req, struct making *m)
 		names_changed(m->dir);
 		intent_done(intent, r);
 		observe_after(&op, r);
+		if (r == 0)
+			believe_changed(&op);
 	}
 	dirs_put(d);
 	return r;
@@ -245,29 +250,28 @@ static bool is_file(int fd, const struct stat *st)
  * The name leads elsewhere already: somebody behind the mount was quick. Who has made the file has it all the same, without
  * a name; what is there now is not his to write into, nor is its node to lead to his.
  */
-static int enter_made(int fd, node_id *id, struct fuse_entry_param *e)
+static int enter_made(int fd, struct found_name *f, bool *named)
 {
 	counts_give_back(0, counts_taken());
-	e->entry_timeout = 0;
-	return lower_enter_nameless(fd, id, &e->attr);
+	*f = (struct found_name){ .id = 0 };
+	*named = false;
+	return lower_enter_nameless(fd, &f->id, &f->st);
 }
 
 /* Handle 0 and no state: no RELEASE will ever come for it. */
 void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct making m = { .opcode = FUSE_CREATE, .dir = dir, .name = name, .mode = mode, .flags = fi->flags };
-	struct fuse_entry_param e = {
-		.attr_timeout = ops_options.timeout_s,
-		.entry_timeout = ops_options.timeout_s,
-	};
+	struct fuse_entry_param e = { 0 };
 	struct window_caller who;
-	node_id id;
+	struct found_name f;
+	bool named = true;
 	int r = make(req, &m);
 
 	if (r == 0)
-		r = lower_look_up(dir, name, 1, &id, &e.attr);
-	if (m.fd >= 0 && (r == -ENOENT || (r == 0 && !is_file(m.fd, &e.attr))))
-		r = enter_made(m.fd, &id, &e);
+		r = lower_look_up_sure(dir, name, 1, &f);
+	if (m.fd >= 0 && (r == -ENOENT || (r == 0 && !is_file(m.fd, &f.st))))
+		r = enter_made(m.fd, &f, &named);
 	if (r < 0) {
 		if (m.fd >= 0)
 			close(m.fd);
@@ -275,15 +279,21 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 		return;
 	}
 	if (m.fd >= 0)
-		keep_open(id, m.fd, mode);
-	e.ino = id;
-	e.generation = id >> 32;
+		keep_open(f.id, m.fd, mode);
+	recent_note(&recent_made, f.id);
+	if (!f.was_known)
+		untold_attributes(f.id, &f.st, f.sure, false);
+	e.attr = f.st;
+	e.attr_timeout = f.was_known ? believe_after_change() : believe_for(f.sure);
+	e.entry_timeout = named ? believe_name(&f, true) : 0;
+	e.ino = f.id;
+	e.generation = f.id >> 32;
 	fi->fh = 0;
 	fi->keep_cache = 1;
 	window_who(fuse_req_ctx(req)->pid, &who);
 	window_answer_begin();
 	window_made(&who, dir, name);
-	if (!window_asked(&who, dir, name, false, false))
+	if (!window_asked(&who, dir, name, false, false, e.entry_timeout))
 		e.entry_timeout = 0;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
 		counts_give_back(0, counts_taken());

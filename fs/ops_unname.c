@@ -3,13 +3,16 @@
  * until FORGET, or an open file would vanish, or an old descriptor write into the new file.
  */
 #include "core/base/log.h"
+#include "fs/believe.h"
 #include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/files.h"
 #include "fs/intent.h"
 #include "fs/keep.h"
 #include "fs/lower.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/sidedoor.h"
 #include "fs/window.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -181,6 +184,8 @@ static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char 
 			r = remove_once(intent, name, d->fd);
 			intent_done(intent, r);
 			observe_after(&op, r);
+			if (r == 0)
+				believe_changed(&op);
 		}
 		if (r < 0)
 			victim_release(held);
@@ -317,6 +322,8 @@ static int observed_rename(struct observe_op *op, int from, int to)
 	if (r == 0) {
 		r = rename_between(op, from, to);
 		observe_after(op, r);
+		if (r == 0)
+			believe_changed(op);
 	}
 	if (r < 0 || op->node == op->new_node)
 		victim_release(held);
@@ -336,6 +343,22 @@ static bool is_directory(node_id dir, const char *name)
 	is = n && S_ISDIR(n->is.type);
 	pthread_mutex_unlock(&table_lock);
 	return is;
+}
+
+/* The kernel goes on believing what it knows of what has moved: not where nobody would tell us. */
+static void arrived_at(node_id dir, const char *name, node_id id)
+{
+	if (!id || sidedoor_is_sure(dir))
+		return;
+	notify_expire(dir, name);
+	notify_invalidate(id);
+}
+
+static void forget_certainty(const struct observe_op *op)
+{
+	arrived_at(op->new_dir, op->new_name, op->node);
+	if (op->rename_flags & RENAME_EXCHANGE)
+		arrived_at(op->dir, op->name, op->new_node);
 }
 
 void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir, const char *new_name,
@@ -363,6 +386,8 @@ void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_
 	}
 	if (r == 0 && (flags & RENAME_EXCHANGE))
 		window_renamed(new_dir, new_name, dir, name, is_directory(dir, name));
+	if (r == 0 && shared->config.long_cache)
+		forget_certainty(&op);
 	dirs_put(to);
 	dirs_put(from);
 	reply_error(req, r);

@@ -1,3 +1,4 @@
+#include "fs/believe.h"
 #include "fs/caller.h"
 #include "fs/die.h"
 #include "fs/feature.h"
@@ -156,6 +157,8 @@ static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 		a->path = fd_path(fd, path);
 		r = change_once(a);
 		observe_after(&op, r);
+		if (r == 0)
+			believe_changed(&op);
 	}
 	reply_error(req, r);
 }

@@ -14,6 +14,7 @@
 #include "fs/settle.h"
 #include "fs/sidedoor.h"
 #include "fs/slow.h"
+#include "fs/untold.h"
 #include "fs/upgrade_ask.h"
 #include <errno.h>
 #include <linux/magic.h>
@@ -23,7 +24,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define DAY_S 86400.0
 #define XFS_MAGIC 0x58465342 /* <linux/magic.h> has it under another name, or not at all */
 
 static struct journal *journal;
@@ -79,7 +79,6 @@ int parts_start_state(void)
 	share_descriptors(c->root_fd);
 	lower_set_root(st.st_dev, !inodes_are_stable(c->root_fd));
 	ops_options = (struct ops_options){
-		.timeout_s = c->sole_writer ? DAY_S : 1.0,
 		.stable_offsets = offsets_survive(c->root_fd),
 		.read_only = c->read_only,
 		.sole_writer = c->sole_writer,
@@ -92,6 +91,8 @@ int parts_start_state(void)
 		r = observe_start(journal, c->root_fd);
 	if (r == 0)
 		r = sidedoor_start();
+	if (r == 0)
+		r = untold_start();
 	return r;
 }
 

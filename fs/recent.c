@@ -6,7 +6,7 @@
 
 #define RECENT_NS 5000000000LL /* longer than an event, or a request, is on its way */
 
-struct recent recent_compared, recent_outside;
+struct recent recent_compared, recent_outside, recent_made;
 static _Atomic int64_t begun_ns; /* what was noted before, a dead worker knew */
 
 static int64_t now_ns(void)

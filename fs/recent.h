@@ -18,6 +18,8 @@ struct recent {
 extern struct recent recent_compared;
 /* Nodes that were changed behind the mount. Noted before the kernel is told. */
 extern struct recent recent_outside;
+/* Nodes that were made by way of the mount. Noted before that is answered. */
+extern struct recent recent_made;
 
 void recent_note(struct recent *r, uint64_t key);
 bool recent_is(const struct recent *r, uint64_t key);

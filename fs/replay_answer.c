@@ -5,6 +5,7 @@
  *
  * What is pretended has time-outs of 0: anybody else who comes by that name asks again, and hears the truth.
  */
+#include "fs/believe.h"
 #include "fs/counts.h"
 #include "fs/lower.h"
 #include "fs/ops.h"
@@ -168,8 +169,8 @@ static void show_made(struct echo *e)
 	if (lower_look_up(e->from.dir, e->from.name, 1, &id, &st) == 0) {
 		if ((st.st_mode & S_IFMT) == e->type) {
 			window_answer_begin();
-			keep = window_asked(&nobody, e->from.dir, e->from.name, false, S_ISDIR(st.st_mode));
-			out = entry_of(id, &st, keep ? ops_options.timeout_s : 0);
+			keep = window_asked(&nobody, e->from.dir, e->from.name, false, S_ISDIR(st.st_mode), 0);
+			out = entry_of(id, &st, keep ? believe_after_change() : 0);
 			send_entry(&out);
 			window_answer_end();
 			return;
@@ -269,7 +270,7 @@ static void set_attributes(node_id id, const struct fuse_setattr_in *in)
 		return;
 	}
 	if (node_stat(id, &st) == 0) {
-		send_attributes(&st, ops_options.timeout_s);
+		send_attributes(&st, believe_after_change());
 		return;
 	}
 	if (!(in->valid & FATTR_SIZE)) { /* else the kernel has just said what size it believes in */

@@ -53,7 +53,7 @@ static int note_place(struct echo_item *item, const struct foreign_change *c)
 	if (c->dir)
 		return spot_note(&item->from, c->dir, c->name);
 	if (c->node != NODE_ROOT)
-		r = node_place(c->node, &dir, name);
+		r = node_place(c->node, 0, &dir, name);
 	return r < 0 ? r : spot_note(&item->from, dir, name);
 }
 

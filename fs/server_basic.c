@@ -1,5 +1,6 @@
 /* Watchman's small commands: what this server is, and which roots it has. */
 #include "fs/server_parts.h"
+#include "fs/sidedoor_heard.h"
 #include "fs/version.h"
 #include <errno.h>
 #include <string.h>
@@ -180,5 +181,6 @@ void cmd_clock(struct request *r)
 		request_free(r);
 		return;
 	}
-	finish(r, json_pack("{s:s}", "clock", server_clock(r->tick, text)));
+	finish(r, json_pack("{s:s,s:b}", "clock", server_clock(r->tick, text), "hrfs-exact",
+			    r->told && heard_since(r->tick)));
 }

@@ -6,6 +6,7 @@
 #include "core/base/map.h"
 #include "fs/server_parts.h"
 #include "fs/settle.h"
+#include "fs/sidedoor_heard.h"
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -65,8 +66,9 @@ static int begin(struct making *m)
 	j->begun = true;
 	if (buf_put(&m->text, j->head.data, j->head.len) < 0)
 		return -ENOMEM;
-	return buf_printf(&m->text, "\"clock\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":false,\"files\":[",
-			  server_clock(j->now, clock), m->files.fresh ? "true" : "false");
+	return buf_printf(&m->text, "\"clock\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":%s,\"files\":[",
+			  server_clock(j->now, clock), m->files.fresh ? "true" : "false",
+			  j->all_told && heard_since(m->files.fresh ? j->now : j->since) ? "true" : "false");
 }
 
 /* A value stands in text from `from` on, behind a comma. */
@@ -153,8 +155,13 @@ static int walk(struct making *m)
 		.found = on_found,
 		.arg = m,
 	};
+	uint64_t losses = heard_losses();
+	int r;
 
-	return walk_tree(&w);
+	r = walk_tree(&w);
+	if (r == 0 && !w.partly && !*w.start)
+		heard_whole(losses, m->job->now);
+	return r;
 }
 
 /* ---- the whole ---- */
@@ -184,6 +191,9 @@ static int make_fresh(struct making *m)
 	m->files.fresh = m->files.generate = true;
 	if (m->job->query->empty_on_fresh_instance)
 		return begin(m);
+	/* older clocks are from before something went unheard, and this listing may make up for it from here on */
+	if (!m->job->subscription && !m->job->begun && !heard_since(m->job->now))
+		m->job->now = journal_take_tick(server.o.journal);
 	return walk(m);
 }
 

@@ -2,6 +2,7 @@
 #include "core/base/proc.h"
 #include "fs/server_parts.h"
 #include "fs/settle.h"
+#include "fs/sidedoor_heard.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +65,7 @@ void cmd_status(struct request *r)
 		      (int)server.o.keeper_pid, "worker_pid", (int)getpid(), "uptime_s",
 		      (json_int_t)((mount_ms > worker_ms ? mount_ms : worker_ms) / 1000), "worker_uptime_s",
 		      (json_int_t)(worker_ms / 1000), "clock", server_clock(r->tick, clock),
-		      "settled", server_clock(settled, settled_text), "exact", 0, "allow_other", server.o.allow_other,
+		      "settled", server_clock(settled, settled_text), "exact", heard_since(r->tick), "allow_other", server.o.allow_other,
 		      "journal", journal_status(), "connections", (json_int_t)server.connection_count, "subscriptions",
 		      (json_int_t)server.subscription_count, "supervisor", supervisor_is_there(), "owner",
 		      (int)server.o.owner);
@@ -75,6 +76,7 @@ void cmd_status(struct request *r)
 			server.o.status(o);
 		if (!r->connection->trusted) {
 			hide_names(json_object_get(o, "slow"));
+			hide_names(json_object_get(json_object_get(o, "sidedoor"), "not_watched"));
 			json_object_del(json_object_get(o, "upgrade"), "error");
 		}
 	}

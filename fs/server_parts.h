@@ -261,6 +261,7 @@ struct walk {
 	/* what was found, its kind when the listing tells; non-zero ends the walk */
 	int (*found)(struct walk *w, const char *path, enum state_kind kind, void *arg);
 	void *arg;
+	bool partly; /* out: some directories were not entered, or may change without our hearing of it */
 	int dir_fd; /* of what `found` is told, with its name the last part of the path */
 };
 
@@ -303,6 +304,7 @@ struct file_job {
 	struct buf head;		   /* of the object, up to where the clock comes */
 	tick_t since, now;
 	tick_t upto; /* what was changed later is not told */
+	bool all_told;			  /* the question has waited for what was done behind the mount before it */
 	bool fresh;			  /* no `since` that the journal knows */
 	bool compare;			  /* what has not settled is to be compared first */
 	bool skip_empty;		  /* with nothing to tell, tell nothing */

@@ -5,6 +5,7 @@
 #include "fs/ignore.h"
 #include "core/base/path.h"
 #include "fs/server_parts.h"
+#include "fs/sidedoor_heard.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -109,8 +110,9 @@ static int put_head(struct pushing *p, tick_t since, tick_t now, bool fresh)
 
 	return r < 0 ? r
 		     : buf_printf(&p->text,
-				  "\"clock\":\"%s\",\"since\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":false,",
-				  server_clock(now, to), server_clock(since, from), fresh ? "true" : "false");
+				  "\"clock\":\"%s\",\"since\":\"%s\",\"is_fresh_instance\":%s,\"hrfs-exact\":%s,",
+				  server_clock(now, to), server_clock(since, from), fresh ? "true" : "false",
+				  heard_since(fresh ? now : since) ? "true" : "false");
 }
 
 struct putting { /* one list of values */

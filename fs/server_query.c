@@ -36,6 +36,7 @@ static void start(struct request *r, struct query *q)
 	}
 	j->query = q;
 	j->now = r->tick;
+	j->all_told = r->told;
 	j->compare = true;
 	job_set_since(j, &q->since);
 	job_start(j);

@@ -1,5 +1,6 @@
 /* Unsettled notices: what request threads have touched, told at once. */
 #include "fs/server_parts.h"
+#include "fs/sidedoor_heard.h"
 #include <errno.h>
 #include <string.h>
 
@@ -64,8 +65,8 @@ static int put_notice(struct subscription *s, const struct buf *paths, size_t lo
 
 	if (r == 0)
 		r = buf_printf(out,
-			       "\"clock\":\"%s\",\"is_fresh_instance\":false,\"hrfs-exact\":false,\"hrfs-raw\":true,",
-			       server_clock(server_tick(), clock));
+			       "\"clock\":\"%s\",\"is_fresh_instance\":false,\"hrfs-exact\":%s,\"hrfs-raw\":true,",
+			       server_clock(server_tick(), clock), !lost && heard_since(s->tick) ? "true" : "false");
 	if (r == 0 && lost)
 		r = buf_printf(out, "\"hrfs-dropped\":%zu,", lost);
 	if (r == 0)

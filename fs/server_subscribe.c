@@ -158,6 +158,7 @@ static int start_initial(struct connection *c, struct subscription *s, tick_t no
 	j->root = strdup(s->path);
 	j->query = s->query;
 	j->subscription = s;
+	j->all_told = true;
 	j->now = j->upto = now; /* what comes later is told as it settles */
 	j->skip_empty = true;
 	j->done = initial_done;

@@ -5,6 +5,7 @@
 #include "core/base/path.h"
 #include "core/base/strv.h"
 #include "fs/server_parts.h"
+#include "fs/sidedoor.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,8 +72,12 @@ static int visit(struct walk *w, struct todo *t, const char *dir, const struct d
 	r = path_join(&path, dir, e->d_name);
 	if (r == 0)
 		r = w->found(w, path.data, kind, w->arg);
-	if (r == 0 && kind == STATE_DIR && (!w->enter || w->enter(path.data, w->arg)))
+	if (r < 0 || kind != STATE_DIR)
+		return r;
+	if (!w->enter || w->enter(path.data, w->arg))
 		r = push(t, path.data);
+	else
+		w->partly = true;
 	return r;
 }
 
@@ -113,10 +118,12 @@ int walk_tree(struct walk *w)
 	lower_view_init(&view);
 	while (r == 0 && todo.dirs.count) {
 		AUTO_FREE char *dir = pop(&todo);
+		bool watched = sidedoor_listed(dir);
 		DIR *stream = open_stream(&view, dir);
 
 		if (!stream && strcmp(dir, w->start) == 0 && errno != ENOENT && errno != ENOTDIR)
 			r = -errno;
+		w->partly |= !watched || !stream;
 		if (!stream)
 			continue; /* gone, or not to be read: what is in it can't be told */
 		r = list(w, &todo, dir, stream);

@@ -13,7 +13,7 @@ static size_t mapped_size[AREAS_MAX];
 
 _Static_assert(sizeof(struct shared) <= SHARED_SIZE, "struct shared has outgrown its place");
 /* Whoever moves something gives KEEPER_PROTOCOL the next number; config may grow at its end. */
-_Static_assert(KEEPER_PROTOCOL == 1 && offsetof(struct shared, config) == 1476 && sizeof(struct replay_helper) == 52 &&
+_Static_assert(KEEPER_PROTOCOL == 2 && offsetof(struct shared, config) == 1480 && sizeof(struct replay_helper) == 52 &&
 		       offsetof(struct worker_config, sidedoor_why) == 16494,
 	       "another protocol between keeper and worker");
 

@@ -24,7 +24,7 @@
  * What is added at the end of a struct, or as a message that may be ignored, and means nothing when it is 0,
  * needs no new number.
  */
-#define KEEPER_PROTOCOL 1
+#define KEEPER_PROTOCOL 2
 
 /* What lies in AREA_LANES: struct lanes and what it holds. Another number for each change (fs/layout.h). */
 #define LANES_LAYOUT LAYOUT(1)
@@ -115,6 +115,11 @@ struct worker_config {
 	uint8_t sidedoor_renames; /* the kernel tells both names of a rename in one event, and the object of each */
 	char sidedoor_why[64];	  /* NONE: for people */
 	int32_t supervisor_pid;	  /* registered with the worker that serves, or served last; 0: none is */
+	/* names and attributes are believed for a day where we hear of every change, and the kernel drops pages only when we say so */
+	uint8_t long_cache;
+	char short_why[64]; /* not so: for people */
+	/* fs/sidedoor_heard.c; what its workers know, not what the keeper tells */
+	_Atomic uint64_t lost_count, lost_at_whole, whole;
 };
 
 enum area_kind {

@@ -9,10 +9,13 @@
 #include "fs/sidedoor_adopt.h"
 #include "fs/sidedoor_care.h"
 #include "fs/sidedoor_handle.h"
+#include "fs/sidedoor_heard.h"
 #include "fs/sidedoor_mark.h"
 #include "fs/sidedoor_parts.h"
+#include "fs/sidedoor_refused.h"
 #include "fs/sidedoor_ring.h"
 #include "fs/sidedoor_watch.h"
+#include "fs/untold.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -25,7 +28,7 @@
 
 static pthread_mutex_t marks = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int64_t full_until_s;
-static _Atomic uint64_t refused;
+static _Atomic uint64_t marked; /* objects, since this worker began */
 static pthread_t handler;
 static bool on, serving;
 
@@ -49,9 +52,10 @@ static int64_t now_s(void)
 	return t.tv_sec;
 }
 
-static void note_refusal(int r)
+static void note_refusal(node_id id, int r)
 {
-	refused++;
+	refused_note(id, r);
+	heard_lost();
 	if (r != -ENOSPC)
 		return;
 	if (!atomic_exchange(&full_until_s, now_s() + FULL_S))
@@ -60,12 +64,16 @@ static void note_refusal(int r)
 			watch_count());
 }
 
-/* First the entry: an event that comes at once finds it. */
+/*
+ * First the entry: an event that comes at once finds it. Last that it is marked, and before that the count: whoever
+ * sees the one sees the other.
+ */
 static int watch(node_id id, int fd, bool is_dir)
 {
 	tick_t since = journal_tick(observe_journal()) + 1; /* 0: not known */
+	bool sure = false;
 	struct hash key;
-	int r = mark_key(fd, &key);
+	int r = mark_key(fd, &key, &sure);
 
 	marks_lock();
 	if (r == 0)
@@ -75,9 +83,17 @@ static int watch(node_id id, int fd, bool is_dir)
 		if (r < 0)
 			watch_drop(id);
 	}
+	if (r == 0) {
+		marked++;
+		watch_set(id, WATCH_MARKED | (sure && shared->config.long_cache ? WATCH_SURE : 0));
+	}
 	marks_unlock();
 	if (r < 0)
-		note_refusal(r);
+		note_refusal(id, r);
+	else
+		refused_over(id);
+	if (r == 0 && !sure)
+		heard_lost();
 	return r;
 }
 
@@ -93,21 +109,75 @@ static bool is_node(node_id id, const struct identity *is)
 	return same;
 }
 
-void sidedoor_found(node_id id, int dirfd, const char *name, struct stat *st)
+uint64_t sidedoor_marked(void)
 {
+	return marked;
+}
+
+bool sidedoor_is_sure(node_id id)
+{
+	return on && watch_is(id, WATCH_SURE);
+}
+
+static bool wants_own(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink > 1);
+}
+
+bool sidedoor_found(node_id id, int dirfd, const char *name, uint64_t before, struct stat *st)
+{
+	bool marked_before = on && wants_own(st) && watch_is(id, WATCH_MARKED);
 	struct identity is;
 	struct stat now;
 	AUTO_FD fd = -1;
 
-	if (!on || !(S_ISDIR(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink > 1)) || watch_has(id))
-		return;
-	if (full_until_s > now_s())
-		return;
+	if (!on || !wants_own(st))
+		return false;
+	if (marked_before && marked == before)
+		return watch_is(id, WATCH_SURE);
+	if (!marked_before && full_until_s > now_s()) {
+		heard_lost();
+		return false;
+	}
 	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || lower_identify(fd, "", &is, &now) < 0 || !is_node(id, &is))
-		return; /* it has just been replaced, and its directory's mark tells */
-	if (watch(id, fd, S_ISDIR(st->st_mode)) == 0 && lower_identify(fd, "", &is, &now) == 0)
-		*st = now;
+		return false; /* it has just been replaced, and its directory's mark tells */
+	if (!marked_before && (watch(id, fd, S_ISDIR(st->st_mode)) < 0 || lower_identify(fd, "", &is, &now) < 0))
+		return false;
+	*st = now;
+	return watch_is(id, WATCH_SURE);
+}
+
+void sidedoor_watch_again(node_id id)
+{
+	AUTO_FD fd = node_open(id, O_PATH);
+	struct hash key, was;
+	struct stat st;
+
+	if (!watch_key(id, &was))
+		return;
+	marks_lock();
+	if (fd < 0 || fstat(fd, &st) || mark_key(fd, &key, NULL) < 0 || !hash_equal(&key, &was) ||
+	    mark_make(fd, S_ISDIR(st.st_mode)) < 0) {
+		watch_clear(id, WATCH_MARKED | WATCH_SURE); /* the next to look it up has it marked */
+		heard_lost();
+	}
+	marks_unlock();
+}
+
+void sidedoor_doubt(const char *why)
+{
+	if (on)
+		ring_doubt(why);
+}
+
+bool sidedoor_listed(const char *path)
+{
+	bool watched = on && adopt_path(path);
+
+	if (!watched)
+		heard_lost();
+	return watched;
 }
 
 void sidedoor_forget(struct node *n)
@@ -118,6 +188,8 @@ void sidedoor_forget(struct node *n)
 	if (!on || !watch_key(table_id(n), &key))
 		return;
 	watch_drop(table_id(n));
+	if (n->names)
+		heard_lost(); /* it is there still */
 	if (n->names && table_path(n, &path) == 0)
 		care_unmark(buf_take(&path), &key);
 }
@@ -189,7 +261,7 @@ int sidedoor_start(void)
 	if (r < 0)
 		return r;
 	on = true;
-	if (!watch_has(NODE_ROOT))
+	if (!watch_is(NODE_ROOT, WATCH_MARKED))
 		watch(NODE_ROOT, c->root_fd, true);
 	return 0;
 }
@@ -238,13 +310,23 @@ void sidedoor_await(int change, void (*progress)(void))
 
 /* ---- status ---- */
 
+/* What is watched, or not, and how long the kernel believes what it was told. */
 json_t *sidedoor_status(void)
 {
+	const struct worker_config *c = &shared->config;
 	struct ring_stats s = ring_stats();
+	json_t *o;
 
 	if (!on)
-		return json_pack("{s:s,s:s}", "how", "timeout", "why", shared->config.sidedoor_why);
-	return json_pack("{s:s,s:I,s:b,s:I,s:I,s:I,s:I}", "how", "fanotify", "marks", (json_int_t)watch_count(), "full",
-			 full_until_s > now_s(), "refused", (json_int_t)refused, "own", (json_int_t)s.own, "outside",
-			 (json_int_t)s.foreign, "overflows", (json_int_t)s.overflows);
+		return json_pack("{s:s,s:s,s:s}", "how", "timeout", "why", c->sidedoor_why, "believed",
+				 c->sole_writer ? "day" : "second");
+	o = json_pack("{s:s,s:I,s:b,s:I,s:I,s:I,s:I,s:s}", "how", "fanotify", "marks", (json_int_t)watch_count(), "full",
+		      full_until_s > now_s(), "refused", (json_int_t)refused_count(), "own", (json_int_t)s.own, "outside",
+		      (json_int_t)s.foreign, "overflows", (json_int_t)s.overflows, "believed",
+		      c->long_cache ? "day" : "second");
+	if (!c->long_cache)
+		json_object_set_new(o, "why", json_string(c->short_why));
+	json_object_set_new(o, "untold", json_integer((json_int_t)untold_count()));
+	json_object_set_new(o, "not_watched", refused_list());
+	return o;
 }

@@ -19,9 +19,26 @@ void sidedoor_stop(void);
 
 /*
  * A request thread has found this node at (dirfd, name), and is about to tell the kernel of it: it is watched from
- * now on when it is a directory, or a file with several names. Then *st is what it is since. Takes no lock of others.
+ * now on when it is a directory, or a file with several names. Then *st is what it is since. before: sidedoor_marked()
+ * before *st was taken. true: it has a mark of its own that tells of every change of it since *st was taken. Takes no lock of others.
  */
-void sidedoor_found(node_id id, int dirfd, const char *name, struct stat *st);
+bool sidedoor_found(node_id id, int dirfd, const char *name, uint64_t before, struct stat *st);
+/* How many objects have been marked: the same before and after, and none has been in between. */
+uint64_t sidedoor_marked(void);
+/*
+ * Its mark tells of every change: of a directory's attributes and of all names in it and what they lead to (unless
+ * that has other names too), of a file's content. Since before this call, and until the kernel forgets it.
+ */
+bool sidedoor_is_sure(node_id id);
+/*
+ * Somebody is about to list this directory for a client of the socket: it is watched as if the kernel had looked it up.
+ * false: it cannot be. Any thread
+ */
+bool sidedoor_listed(const char *path);
+/* Marks may have ended: a new one in the place of this one, or it counts as not marked. The handling thread's */
+void sidedoor_watch_again(node_id id);
+/* What the kernel believes may be wrong, for this reason: all is compared. Any thread */
+void sidedoor_doubt(const char *why);
 /* With table_lock: the node is about to be freed. */
 void sidedoor_forget(struct node *n);
 

@@ -12,6 +12,10 @@
 #define NAMES_MOST \
 	20000 /* of one that came; beyond that everything counts as changed, and what is deeper is not watched */
 
+#define LISTED_MOST 50000 /* directories that only clients of the socket know; each takes 1.25 KB of the kernel's memory */
+
+static _Atomic size_t count_of_listed;
+
 struct todo {
 	node_id *dirs;
 	size_t count, room, names;
@@ -54,9 +58,20 @@ static node_id take(node_id dir, const char *name)
 
 	if (lower_look_up(dir, name, 0, &id, &st) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	if (watch_adopt(id))
+	if (watch_set(id, WATCH_ADOPTED))
 		pin(id, 1);
 	return watch_has(id) ? id : 0;
+}
+
+/* The same, where the one who asks has just asked for what is above it. */
+static node_id take_listed(node_id dir, const char *name)
+{
+	node_id id = node_child(dir, name);
+
+	if (id && watch_is(id, WATCH_ADOPTED))
+		return id;
+	count_of_listed++;
+	return take(dir, name);
 }
 
 static void enter(struct batch_of_events *b, struct todo *t, node_id dir, const struct dirent *e, pid_t pid)
@@ -110,10 +125,28 @@ void adopt(struct batch_of_events *b, node_id dir, const char *name, pid_t pid)
 
 void adopt_drop(node_id dir)
 {
-	if (!watch_is_adopted(dir))
+	if (!watch_is(dir, WATCH_ADOPTED))
 		return;
-	watch_drop(dir);
-	pin(dir, -1);
+	watch_clear(dir, WATCH_ADOPTED);
+	pin(dir, -1); /* the kernel may know it: whoever stands in it goes on there, so it stays watched until it is forgotten */
+}
+
+bool adopt_path(const char *path)
+{
+	node_id id = NODE_ROOT;
+
+	while (id && *path) {
+		char name[NAME_MAX + 1];
+		size_t len = strcspn(path, "/");
+
+		if (len > NAME_MAX || count_of_listed >= LISTED_MOST)
+			return false;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		path += len + (path[len] == '/');
+		id = take_listed(id, name);
+	}
+	return id && watch_is(id, WATCH_SURE);
 }
 
 static void pin_again(node_id id)

@@ -9,5 +9,7 @@
 void adopt(struct batch_of_events *b, node_id dir, const char *name, pid_t pid);
 /* It is gone. */
 void adopt_drop(node_id dir);
+/* The directory at this path, if it is watched then so that every change is told. Any thread */
+bool adopt_path(const char *path);
 /* Those of a dead worker stay. Before anything is freed */
 void adopt_again(void);

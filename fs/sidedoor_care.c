@@ -79,7 +79,7 @@ static void unmark(const struct unmark *u)
 	if (fd < 0)
 		return;
 	marks_lock();
-	if (!watch_find(&u->key, NULL) && mark_key(fd, &key) == 0 && hash_equal(&key, &u->key))
+	if (!watch_find(&u->key, NULL) && mark_key(fd, &key, NULL) == 0 && hash_equal(&key, &u->key))
 		mark_remove(fd);
 	marks_unlock();
 }

@@ -19,6 +19,18 @@ mode_t find_type(node_id id)
 	return type;
 }
 
+bool find_is_used(node_id id)
+{
+	const struct node *n;
+	bool used;
+
+	pthread_mutex_lock(&table_lock);
+	n = table_node(id);
+	used = n && n->lookups;
+	pthread_mutex_unlock(&table_lock);
+	return used;
+}
+
 static uint32_t version_of(node_id dir)
 {
 	uint32_t version = 0;

@@ -16,5 +16,7 @@ struct found {
 void find(node_id dir, const char *name, struct found *out);
 /* The table as the lower was found to be. */
 void found_enter(const struct found *f);
+/* The kernel has it */
+bool find_is_used(node_id id);
 /* S_IFMT bits of the node; 0: it is gone */
 mode_t find_type(node_id id);

@@ -32,6 +32,25 @@ static char *path_of(node_id dir, const char *name)
 
 /* ---- the kernel ---- */
 
+static void notify_name(const struct found *f, bool moved)
+{
+	bool same = f->known && f->known == f->there;
+
+	/* we may know it from elsewhere than a question of the kernel's, or from a worker that died before it told the kernel */
+	if (same && !moved)
+		return;
+	if (!f->known && !moved)
+		notify_arriving(f->dir, f->name);
+	/*
+	 * inval_entry would take mounts inside a directory and getcwd there with it; and a file that somebody has just
+	 * looked up, with its mark.
+	 */
+	if (same || (!f->known && moved) || (S_ISDIR(f->was) && f->elsewhere))
+		notify_expire(f->dir, f->name);
+	else if (f->known)
+		notify_entry(f->dir, f->name);
+}
+
 static void notify_found(const struct found *f, uint64_t mask)
 {
 	bool moved = mask & NAMES;
@@ -40,17 +59,10 @@ static void notify_found(const struct found *f, uint64_t mask)
 		changed_outside(f->known);
 	if (f->there && f->there != f->known)
 		changed_outside(f->there);
+	notify_name(f, moved);
+	/* times, link count, the listing: the kernel may be making its own at this moment, and holds no name of what is new to it */
 	if (moved)
-		notify_invalidate(f->dir); /* times, link count, the listing */
-	if (f->known && f->known == f->there)
-		return;
-	if (!f->known && !moved)
-		notify_arriving(f->dir, f->name);
-	/* inval_entry would take mounts inside a directory and getcwd there with it */
-	if (S_ISDIR(f->was) && f->elsewhere)
-		notify_expire(f->dir, f->name);
-	else if (moved || f->known)
-		notify_entry(f->dir, f->name);
+		notify_listing(f->dir);
 }
 
 /* ---- who else wants to hear ---- */

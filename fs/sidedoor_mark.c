@@ -26,6 +26,7 @@
 #define MAGIC_9P 0x01021997
 #define MAGIC_CEPH 0x00c36400
 #define MAGIC_AFS 0x5346414f
+#define MAGIC_XFS 0x58465342
 
 /* Another host changes it: a mark succeeds there and proves nothing. */
 static const char *network(long type)
@@ -43,6 +44,21 @@ static const char *network(long type)
 			return known[i].name;
 	}
 	return NULL;
+}
+
+/*
+ * A disk of our own, or memory: who changes it does so through this kernel, and by way of the object that is marked.
+ * Not those that lie over others (overlay): an object there may become another one below.
+ */
+static bool tells_all(long type)
+{
+	static const unsigned known[] = { EXT4_SUPER_MAGIC, MAGIC_XFS, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, F2FS_SUPER_MAGIC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if ((unsigned)type == known[i])
+			return true;
+	}
+	return false;
 }
 
 /* ---- the keeper ---- */
@@ -71,7 +87,20 @@ static void refuse(struct worker_config *c, const char *why)
 {
 	c->sidedoor = SIDEDOOR_NONE;
 	snprintf(c->sidedoor_why, sizeof(c->sidedoor_why), "%s", why);
+	snprintf(c->short_why, sizeof(c->short_why), "%s", why);
 	log_info("event=sidedoor how=timeout why=\"%s\"", why);
+}
+
+/* Whether what is watched may be believed for long. */
+static void prepare_cache(struct worker_config *c, const struct statfs *fs)
+{
+	if (!feature_wanted(FEATURE_LONG_CACHE))
+		snprintf(c->short_why, sizeof(c->short_why), "switched off");
+	else if (!tells_all(fs->f_type))
+		snprintf(c->short_why, sizeof(c->short_why), "a file system that may not tell everything (%#lx)",
+			 (unsigned long)fs->f_type);
+	else
+		c->long_cache = 1;
 }
 
 void sidedoor_prepare(struct worker_config *c)
@@ -84,7 +113,11 @@ void sidedoor_prepare(struct worker_config *c)
 		refuse(c, "switched off");
 		return;
 	}
-	if (fstatfs(c->root_fd, &fs) == 0 && network(fs.f_type)) {
+	if (fstatfs(c->root_fd, &fs)) {
+		refuse(c, strerror(errno));
+		return;
+	}
+	if (network(fs.f_type)) {
 		snprintf(why, sizeof(why), "a network file system: %s", network(fs.f_type));
 		refuse(c, why);
 		return;
@@ -97,6 +130,7 @@ void sidedoor_prepare(struct worker_config *c)
 	}
 	c->sidedoor_group = group;
 	c->sidedoor = SIDEDOOR_FANOTIFY;
+	prepare_cache(c, &fs);
 }
 
 /* ---- keys ---- */
@@ -123,7 +157,7 @@ static int handle_of(int fd, struct handle *h)
 	}
 }
 
-int mark_key(int fd, struct hash *key)
+int mark_key(int fd, struct hash *key, bool *sure)
 {
 	struct handle h;
 	struct statfs fs;
@@ -136,6 +170,8 @@ int mark_key(int fd, struct hash *key)
 		return r;
 	memcpy(h.fsid, &fs.f_fsid, sizeof(h.fsid));
 	*key = event_key(h.fsid, sizeof(h.fsid) + sizeof(h.head) + h.head.handle_bytes);
+	if (sure)
+		*sure = tells_all(fs.f_type);
 	return network(fs.f_type) ? -EOPNOTSUPP : 0;
 }
 

@@ -14,8 +14,11 @@
  */
 void sidedoor_prepare(struct worker_config *c);
 
-/* The key of the object at fd (O_PATH will do). 0 or -errno */
-int mark_key(int fd, struct hash *key);
+/*
+ * The key of the object at fd (O_PATH will do). sure (may be NULL): its file system is one of which it is known that it
+ * tells of every change. 0 or -errno
+ */
+int mark_key(int fd, struct hash *key, bool *sure);
 /* -ENOSPC: as many as there may be; -EACCES: not ours to read; -EOPNOTSUPP: of a file system whose changes nobody tells */
 int mark_make(int fd, bool is_dir);
 void mark_remove(int fd);

@@ -17,12 +17,16 @@
 #define SIDEDOOR_READERS 16
 #define SIDEDOOR_WATCHES (256UL << 20) /* bytes */
 
+#define WATCH_ADOPTED 1U /* for the journal's sake: the kernel may know nothing of it */
+#define WATCH_MARKED 2U	 /* the mark is in place; without it, it is about to be */
+#define WATCH_SURE 4U	 /* and its file system tells of every change */
+
 /* One object with a mark of its own. Events name it by its file handle, of which this is the hash. */
 struct watch {
 	LAYOUT_OTHER_SPACE
 	uint32_t used;		  /* stored last */
 	uint32_t index, sequence; /* of its node */
-	uint32_t adopted;	  /* watched for the journal's sake: the kernel may know nothing of it */
+	uint32_t flags;		  /* WATCH_… */
 	tick_t since;		  /* the first tick of the journal after it was marked */
 	struct hash key;
 };

@@ -218,7 +218,14 @@ node_id watch_find(const struct hash *key, tick_t *since)
 	return id;
 }
 
-bool watch_adopt(node_id id)
+bool watch_is(node_id id, uint32_t flag)
+{
+	struct watch w;
+
+	return copy(id, &w) && w.flags & flag;
+}
+
+bool watch_set(node_id id, uint32_t flag)
 {
 	bool changed = false;
 	uint32_t w;
@@ -226,18 +233,22 @@ bool watch_adopt(node_id id)
 	pthread_mutex_lock(&lock);
 	w = of_node(id);
 	if (w) {
-		changed = !at(w)->adopted;
-		at(w)->adopted = 1;
+		changed = !(at(w)->flags & flag);
+		at(w)->flags |= flag;
 	}
 	pthread_mutex_unlock(&lock);
 	return changed;
 }
 
-bool watch_is_adopted(node_id id)
+void watch_clear(node_id id, uint32_t flags)
 {
-	struct watch w;
+	uint32_t w;
 
-	return copy(id, &w) && w.adopted;
+	pthread_mutex_lock(&lock);
+	w = of_node(id);
+	if (w)
+		at(w)->flags &= ~flags;
+	pthread_mutex_unlock(&lock);
 }
 
 size_t watch_count(void)
@@ -253,7 +264,7 @@ size_t watch_count(void)
 void watch_each_adopted(void (*fn)(node_id id))
 {
 	for (uint32_t w = slab_next(&slab, 0); w; w = slab_next(&slab, w)) {
-		if (at(w)->adopted)
+		if (at(w)->flags & WATCH_ADOPTED)
 			fn((uint64_t)at(w)->sequence << 32 | at(w)->index);
 	}
 }

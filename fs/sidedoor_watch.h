@@ -17,9 +17,11 @@ node_id watch_find(const struct hash *key, tick_t *since);
 /* From which tick on of the journal its changes are known. false: they are not */
 bool watch_since(node_id id, tick_t *since);
 bool watch_key(node_id id, struct hash *key);
-/* Marks it as watched for the journal's sake. true: it was not before */
-bool watch_adopt(node_id id);
-bool watch_is_adopted(node_id id);
+/* One of its flags (WATCH_…). false: it is not set, or there is no entry */
+bool watch_is(node_id id, uint32_t flag);
+/* true: the entry is there, and has not had it before */
+bool watch_set(node_id id, uint32_t flag);
+void watch_clear(node_id id, uint32_t flags);
 size_t watch_count(void);
 /* Calls fn for each that is adopted. */
 void watch_each_adopted(void (*fn)(node_id id));

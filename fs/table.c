@@ -7,6 +7,7 @@
 #include "fs/keep.h"
 #include "fs/listing.h"
 #include "fs/sidedoor.h"
+#include "fs/untold.h"
 #include <errno.h>
 #include <string.h>
 
@@ -229,6 +230,7 @@ static void free_node(struct node *n)
 		files_victim_gone();
 		keep_drop(KEEP_VICTIM, table_id(n));
 	}
+	untold_forget(l);
 	*l = (struct local){ .victim_fd = -1 };
 	slab_free(&nodes, index);
 	node_count--;

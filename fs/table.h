@@ -53,6 +53,8 @@ struct local {
 	struct listing *listing; /* fs/listing.c */
 	int64_t answered_ms; /* CLOCK_MONOTONIC: when the kernel was told a name of it last */
 	bool listed;	     /* the kernel may keep a listing of it */
+	bool untold, has_pages;	 /* fs/untold.c */
+	uint64_t stamp;
 };
 
 extern pthread_mutex_t table_lock;

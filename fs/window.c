@@ -1,5 +1,6 @@
 #include "fs/window.h"
 #include "core/base/buf.h"
+#include "fs/believe.h"
 #include "fs/ops.h"
 #include "fs/window_caller.h"
 #include "fs/window_known.h"
@@ -257,7 +258,7 @@ static void wait_for_older(int64_t timeout_ms)
 
 static int64_t longest_ms(void)
 {
-	return (int64_t)(ops_options.timeout_s * 1000) + 10;
+	return (int64_t)(believe_for(shared->config.long_cache) * 1000) + 10;
 }
 
 /* what was answered before has ended by itself */
@@ -476,9 +477,10 @@ static bool may_enter(pid_t job)
 	return may;
 }
 
-bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory)
+bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory,
+		  double timeout_s)
 {
-	struct asking a = { .who = who, .dir = dir, .name = name, .timeout_s = ops_options.timeout_s };
+	struct asking a = { .who = who, .dir = dir, .name = name, .timeout_s = timeout_s };
 	bool keep;
 	node_id id;
 

@@ -68,8 +68,8 @@ struct window_caller {
 void window_who(pid_t tid, struct window_caller *out);
 void window_answer_begin(void);
 void window_answer_end(void);
-/* a name was asked for; absent: it is not there; directory: it is one. May the kernel keep the answer? */
-bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory);
+/* a name was asked for; absent: it is not there, and will be believed so for timeout_s; directory: it is one. May the kernel keep the answer? */
+bool window_asked(const struct window_caller *who, node_id dir, const char *name, bool absent, bool directory, double timeout_s);
 /* the caller has made this name */
 void window_made(const struct window_caller *who, node_id dir, const char *name);
 /*

@@ -60,6 +60,16 @@ bool negative_note(node_id dir, const char *name, double timeout_s)
 	return noted;
 }
 
+bool negative_has_room(void)
+{
+	bool has;
+
+	pthread_mutex_lock(&lock);
+	has = names.count < NAMES_MAX / 2;
+	pthread_mutex_unlock(&lock);
+	return has;
+}
+
 /* what was noted meanwhile is the newer */
 static void put_back(const struct map_entry *e)
 {

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.lib.inotify import Inotify
-from tests.lib.users import run_as
+from tests.lib.users import as_owner, run_as
 from tests.lib.wait import wait_gone, wait_until
 from tests.mount import outside
 from tests.mount.test_lowers import lower
@@ -47,13 +47,15 @@ def test_each_kind_as_a_user(mount, other, tree):
     run_as(other, lambda: outside.run(m))
 
 
+@pytest.mark.parametrize("by", ["root", "user"])
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay"])
-def test_each_kind_on(mount, tree, kind):
+def test_each_kind_on(mount, tree, other, kind, by):
     with lower(kind, tree.dir) as at:
+        os.chown(at, other.uid, other.gid)
         (at / "src").mkdir()
-        m = mount(at / "src")
+        m = mount(at / "src", user=other if by == "user" else None)
         watched(m)
-        outside.run(m)
+        as_owner(m, lambda: outside.run(m))
         m.umount()
 
 
@@ -139,7 +141,7 @@ def test_a_name_that_nobody_has_looked_for_costs_nothing(mount, tree):
 
 def test_switched_off(mount):
     m = mount(options="no_sidedoor")
-    assert m.status()["sidedoor"] == {"how": "timeout", "why": "switched off"}
+    assert m.status()["sidedoor"] == {"how": "timeout", "why": "switched off", "believed": "second"}
     outside.write(m.src / "f", b"1")
     wait_until(lambda: (m.path / "f").exists())
 

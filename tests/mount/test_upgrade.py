@@ -309,7 +309,7 @@ def test_root_executes_what_is_its_own_alone(refused, tree, other, how):
 def test_another_protocol():
     done = subprocess.run([build.HRFS_FS, "--worker", "999", "3", "4", "5"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("this mount's keeper speaks protocol 999, and this hrfs-fs 1")
+    assert done.stderr.startswith("this mount's keeper speaks protocol 999, and this hrfs-fs 2")
 
 
 # ---- failed: the program before goes on ----

@@ -8,7 +8,7 @@
 struct plain_watch {
 	uint32_t used;
 	uint32_t index, sequence;
-	uint32_t adopted;
+	uint32_t flags;
 	tick_t since;
 	struct hash key;
 };
@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct plain_replay) <= PLAIN_REPLAY_SIZE, "as many pages 
 	do {                                       \
 		(to)->index = (from)->index;       \
 		(to)->sequence = (from)->sequence; \
-		(to)->adopted = (from)->adopted;   \
+		(to)->flags = (from)->flags;     \
 		(to)->since = (from)->since;       \
 		(to)->key = (from)->key;           \
 	} while (0)
