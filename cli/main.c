@@ -10,7 +10,7 @@
 
 const struct cli_command *const cli_commands[] = {
 	&cmd_mount,  &cmd_umount, &cmd_run,  &cmd_init,	&cmd_trace,  &cmd_trust,	&cmd_status,  &cmd_log,
-	&cmd_clock,  &cmd_since,  &cmd_wait, &cmd_why,	&cmd_deps,   &cmd_reload,	&cmd_get_sockname, &cmd_upgrade,
+	&cmd_clock,  &cmd_since,  &cmd_wait, &cmd_why,	&cmd_deps,   &cmd_reload,	&cmd_get_sockname, &cmd_doctor, &cmd_upgrade,
 	&cmd_version, &cmd_help,  &cmd_schema, NULL,
 };
 

@@ -9,7 +9,7 @@ from tests.lib.build import ROOT
 
 pytestmark = pytest.mark.any_user
 
-COMMANDS = """mount umount run init trace trust status log clock since wait why deps reload get-sockname upgrade version help
+COMMANDS = """mount umount run init trace trust status log clock since wait why deps reload get-sockname doctor upgrade version help
 schema""".split()
 
 
