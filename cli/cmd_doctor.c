@@ -80,15 +80,18 @@ static const char *text(const json_t *o, const char *key)
 
 static void check_outside(const json_t *door)
 {
-	bool seen = strcmp(text(door, "how"), "fanotify") == 0;
+	bool seen = strcmp(text(door, "how"), "timeout") != 0;
+	bool sure = strcmp(text(door, "how"), "fanotify") == 0;
 	AUTO_BUF said = { 0 };
 
 	if (seen)
-		buf_printf(&said, "changes behind the mount are seen at once (%lld directories and files are watched)",
-			   (long long)json_integer_value(json_object_get(door, "marks")));
+		buf_printf(&said, "changes behind the mount are seen at once, by %s (%lld directories and files are watched)",
+			   text(door, "how"), (long long)json_integer_value(json_object_get(door, "marks")));
 	else
 		buf_printf(&said, "changes behind the mount are seen within a second: %s", text(door, "why"));
-	say_check(seen, "outside", buf_str(&said), "change the files by way of the mount, which misses nothing");
+	say_check(sure, "outside", buf_str(&said),
+		  seen ? "inotify tells no writer: allow fanotify_init (docker run --cap-add SYS_ADMIN, or a seccomp profile)" :
+			 "change the files by way of the mount, which misses nothing");
 }
 
 static void check_cache(const json_t *door)

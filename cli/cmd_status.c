@@ -317,15 +317,15 @@ static void print_worker_age(const json_t *m)
 /* what `hrfs status` tells beyond the overview of the mount that one stands in */
 static void print_outside(const json_t *door)
 {
-	const char *why = text(door, "why");
+	const char *why = text(door, "why"), *how = text(door, "how");
 
-	if (strcmp(text(door, "how"), "fanotify") != 0) {
+	if (strcmp(how, "timeout") == 0) {
 		printf("  %-12s changes behind the mount are seen within a second%s%s\n", "outside", *why ? ": " : "", why);
 		return;
 	}
-	printf("  %-12s changes behind the mount are seen at once, by fanotify (%lld marks%s)\n", "outside",
+	printf("  %-12s changes behind the mount are seen at once, by %s (%lld marks%s)\n", "outside", how,
 	       (long long)json_integer_value(json_object_get(door, "marks")),
-	       json_is_true(json_object_get(door, "full")) ? ", and no room for more: see fs.fanotify.max_user_marks" : "");
+	       json_is_true(json_object_get(door, "full")) ? ", and no room for more" : "");
 }
 
 /* for how long the kernel believes what it was told, where and why not for long */

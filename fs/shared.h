@@ -47,7 +47,7 @@
 #define REPLAY_SIZE ((sizeof(struct replay_memory) + 4095) & ~4095UL)
 
 /* How changes behind the mount are seen. */
-enum sidedoor_how { SIDEDOOR_NONE, SIDEDOOR_FANOTIFY };
+enum sidedoor_how { SIDEDOOR_NONE, SIDEDOOR_FANOTIFY, SIDEDOOR_INOTIFY };
 
 enum intent_state { INTENT_NONE, INTENT_BEGUN, INTENT_DONE };
 

@@ -60,12 +60,12 @@ static void note_refusal(node_id id, int r)
 		return;
 	if (!atomic_exchange(&full_until_s, now_s() + FULL_S))
 		log_warn(
-			"event=sidedoor_full marks=%zu hint=\"raise fs.fanotify.max_user_marks; other directories are looked at anew each second\"",
-			watch_count());
+			"event=sidedoor_full marks=%zu hint=\"raise %s; other directories are looked at anew each second\"",
+			watch_count(), sidedoor_budget());
 }
 
 /*
- * First the entry: an event that comes at once finds it. Last that it is marked, and before that the count: whoever
+ * First the entry: an event that comes at once finds it, or the handling thread waits for the lock. Last that it is marked, and before that the count: whoever
  * sees the one sees the other.
  */
 static int watch(node_id id, int fd, bool is_dir)
@@ -73,9 +73,10 @@ static int watch(node_id id, int fd, bool is_dir)
 	tick_t since = journal_tick(observe_journal()) + 1; /* 0: not known */
 	bool sure = false;
 	struct hash key;
-	int r = mark_key(fd, &key, &sure);
+	int r;
 
 	marks_lock();
+	r = mark_key(fd, &key, &sure);
 	if (r == 0)
 		r = watch_add(id, &key, since);
 	if (r == 0) {
@@ -320,7 +321,7 @@ json_t *sidedoor_status(void)
 	if (!on)
 		return json_pack("{s:s,s:s,s:s}", "how", "timeout", "why", c->sidedoor_why, "believed",
 				 c->sole_writer ? "day" : "second");
-	o = json_pack("{s:s,s:I,s:b,s:I,s:I,s:I,s:I,s:s}", "how", "fanotify", "marks", (json_int_t)watch_count(), "full",
+	o = json_pack("{s:s,s:I,s:b,s:I,s:I,s:I,s:I,s:s}", "how", sidedoor_guesses() ? "inotify" : "fanotify", "marks", (json_int_t)watch_count(), "full",
 		      full_until_s > now_s(), "refused", (json_int_t)refused_count(), "own", (json_int_t)s.own, "outside",
 		      (json_int_t)s.foreign, "overflows", (json_int_t)s.overflows, "believed",
 		      c->long_cache ? "day" : "second");

@@ -7,6 +7,7 @@
 #include "fs/replay.h"
 #include "fs/sidedoor_adopt.h"
 #include "fs/sidedoor_find.h"
+#include "fs/sidedoor_mark.h"
 #include "fs/sidedoor_parts.h"
 #include "fs/sidedoor_watch.h"
 #include <string.h>
@@ -206,6 +207,50 @@ static void arrived(const struct handling *h, const struct found *f)
 		adopt(h->b, f->dir, f->name, h->e->pid);
 }
 
+/* ---- whose it was, where nobody tells ---- */
+
+static bool is_known_to_journal(node_id dir, const char *name)
+{
+	AUTO_FREE char *path = path_of(dir, name);
+
+	return path && tell_is_known(path);
+}
+
+/*
+ * What the table has already of a name, and the journal of a content, was done by way of the mount, as far as can be told.
+ * The journal is told all the same, in doubt: it compares.
+ */
+static bool looks_own(const struct handling *h, const struct found *f)
+{
+	if (!sidedoor_guesses())
+		return false;
+	if (h->e->mask & NAMES)
+		return f->known == f->there && !f->known == !f->type;
+	return f->known && f->known == f->there && S_ISREG(f->type) && is_known_to_journal(f->dir, f->name);
+}
+
+static bool looks_own_itself(node_id node)
+{
+	char name[NAME_MAX + 1];
+	node_id dir;
+
+	return sidedoor_guesses() && find_type(node) == S_IFREG && node_place(node, 0, &dir, name) == 0 &&
+	       is_known_to_journal(dir, name);
+}
+
+/* One that is being marked gets its key with the mark. */
+static node_id watched(const struct hash *key, tick_t *since)
+{
+	node_id id = watch_find(key, since);
+
+	if (id || !sidedoor_guesses())
+		return id;
+	marks_lock();
+	id = watch_find(key, since);
+	marks_unlock();
+	return id;
+}
+
 /* ---- one event ---- */
 
 static bool is_itself(const struct event_place *p)
@@ -217,15 +262,17 @@ static void itself(struct handling *h, node_id node, tick_t since)
 {
 	struct telling_paths t = { h, since, NULL };
 
-	changed_outside(node);
-	tell_listener_itself(h, node);
+	if (!looks_own_itself(node)) {
+		changed_outside(node);
+		tell_listener_itself(h, node);
+	}
 	if (h->e->mask & (FAN_ATTRIB | CONTENT))
 		node_each_path(node, tell_path, &t);
 }
 
 static bool locate(const struct event_place *p, struct found *f, tick_t *since)
 {
-	node_id dir = p->there && !is_itself(p) ? watch_find(&p->key, since) : 0;
+	node_id dir = p->there && !is_itself(p) ? watched(&p->key, since) : 0;
 
 	*f = (struct found){ .name = NULL };
 	if (dir)
@@ -280,6 +327,10 @@ static void moved(struct handling *h)
 
 static void changed(struct handling *h)
 {
+	if (looks_own(h, &h->at)) {
+		name_changed(h, &h->at, h->at_since);
+		return;
+	}
 	notify_found(&h->at, h->e->mask);
 	tell_listener(h);
 	name_changed(h, &h->at, h->at_since);
@@ -307,9 +358,9 @@ void handle_event(struct batch_of_events *b, const struct event *e, bool doubtfu
 		return;
 	}
 	/* the directory itself; or a marked file, by a name in a directory that nobody looks at */
-	node = e->at.there && is_itself(&e->at) ? watch_find(&e->at.key, &since) : 0;
+	node = e->at.there && is_itself(&e->at) ? watched(&e->at.key, &since) : 0;
 	if (!node && e->object.there)
-		node = watch_find(&e->object.key, &since);
+		node = watched(&e->object.key, &since);
 	if (node)
 		itself(&h, node, since);
 }

@@ -3,6 +3,7 @@
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include "fs/sidedoor_event.h"
+#include "fs/sidedoor_inotify.h"
 #include "fs/shared.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -103,13 +104,29 @@ static void prepare_cache(struct worker_config *c, const struct statfs *fs)
 		c->long_cache = 1;
 }
 
+/* It does not tell who it was, so nothing that it tells is certain enough to be believed for long. */
+static void prepare_inotify(struct worker_config *c, const char *why)
+{
+	int group = inotify_group();
+
+	snprintf(c->sidedoor_why, sizeof(c->sidedoor_why), "fanotify: %s", why);
+	snprintf(c->short_why, sizeof(c->short_why), "by inotify only; %s", c->sidedoor_why);
+	if (group < 0) {
+		refuse(c, strerror(-group));
+		return;
+	}
+	c->sidedoor_group = group;
+	c->sidedoor = SIDEDOOR_INOTIFY;
+	log_info("event=sidedoor how=inotify why=\"%s\"", c->sidedoor_why);
+}
+
 void sidedoor_prepare(struct worker_config *c)
 {
 	struct statfs fs;
 	char why[64];
 	int group;
 
-	if (c->sidedoor_off || !feature_wanted(FEATURE_FANOTIFY)) {
+	if (c->sidedoor_off) {
 		refuse(c, "switched off");
 		return;
 	}
@@ -122,10 +139,9 @@ void sidedoor_prepare(struct worker_config *c)
 		refuse(c, why);
 		return;
 	}
-	group = make_group(c);
+	group = feature_wanted(FEATURE_FANOTIFY) ? make_group(c) : -ENOSYS;
 	if (group < 0) {
-		snprintf(why, sizeof(why), "fanotify: %s", strerror(-group));
-		refuse(c, why);
+		prepare_inotify(c, feature_wanted(FEATURE_FANOTIFY) ? strerror(-group) : "switched off");
 		return;
 	}
 	c->sidedoor_group = group;
@@ -165,6 +181,13 @@ int mark_key(int fd, struct hash *key, bool *sure)
 
 	if (fstatfs(fd, &fs))
 		return -errno;
+	if (network(fs.f_type))
+		return -EOPNOTSUPP;
+	if (sidedoor_guesses()) {
+		if (sure)
+			*sure = false;
+		return inotify_mark(shared->config.sidedoor_group, fd, key);
+	}
 	r = handle_of(fd, &h);
 	if (r < 0)
 		return r;
@@ -172,10 +195,15 @@ int mark_key(int fd, struct hash *key, bool *sure)
 	*key = event_key(h.fsid, sizeof(h.fsid) + sizeof(h.head) + h.head.handle_bytes);
 	if (sure)
 		*sure = tells_all(fs.f_type);
-	return network(fs.f_type) ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 /* ---- marks ---- */
+
+const char *sidedoor_budget(void)
+{
+	return sidedoor_guesses() ? "fs.inotify.max_user_watches" : "fs.fanotify.max_user_marks";
+}
 
 static uint64_t mask_of(bool is_dir)
 {
@@ -193,13 +221,24 @@ static int change(unsigned how, int fd, uint64_t mask)
 		       : 0;
 }
 
+bool sidedoor_guesses(void)
+{
+	return shared->config.sidedoor == SIDEDOOR_INOTIFY;
+}
+
 int mark_make(int fd, bool is_dir)
 {
+	if (sidedoor_guesses())
+		return 0; /* it has been, or there would be no key */
 	return change(FAN_MARK_ADD, fd, mask_of(is_dir));
 }
 
 void mark_remove(int fd)
 {
+	if (sidedoor_guesses()) {
+		inotify_unmark(shared->config.sidedoor_group, fd);
+		return;
+	}
 	/* what is not marked as a directory has a part of its mask: the rest is not there, and does no harm */
 	change(FAN_MARK_REMOVE, fd, mask_of(true));
 }

@@ -14,7 +14,12 @@
  */
 void sidedoor_prepare(struct worker_config *c);
 
+/* By inotify, which does not tell whose a change was. */
+bool sidedoor_guesses(void);
+/* The kernel's setting that says how many objects may be marked. */
+const char *sidedoor_budget(void);
 /*
+ * With marks_lock() where the mark is to be made: inotify gives the key to what is marked.
  * The key of the object at fd (O_PATH will do). sure (may be NULL): its file system is one of which it is known that it
  * tells of every change. 0 or -errno
  */

@@ -1,5 +1,6 @@
 #include "fs/sidedoor_refused.h"
 #include "core/base/cleanup.h"
+#include "fs/sidedoor_mark.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static const char *text(int error)
 {
 	switch (error) {
 	case -ENOSPC:
-		return "no room for more marks: raise fs.fanotify.max_user_marks";
+		return sidedoor_guesses() ? "no room for more watches: raise fs.inotify.max_user_watches" :
+					    "no room for more marks: raise fs.fanotify.max_user_marks";
 	case -EACCES:
 		return "the mount's owner may not list it";
 	case -EOPNOTSUPP:

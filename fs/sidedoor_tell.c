@@ -28,24 +28,25 @@ static struct writer writer_outside(pid_t pid)
 }
 
 /* A mark of before that is not settled compares what is there by then: nothing of it is missed. */
-static bool is_known_already(struct journal *j, const struct outside *o)
+bool tell_is_known(const char *path)
 {
+	struct journal *j = observe_journal();
 	AUTO_FD fd = -1;
 	struct state last;
 	struct stamp then, now;
 	struct stat st;
 
-	if (journal_mark_of(j, o->path))
+	if (journal_mark_of(j, path))
 		return true;
-	if (!journal_newest(j, o->path, &last))
+	if (!journal_newest(j, path, &last))
 		return false;
-	fd = reach(dirs_root(), o->path);
+	fd = reach(dirs_root(), path);
 	if (fd < 0 || fstat(fd, &st))
 		return last.kind == STATE_ABSENT;
-	if (!S_ISREG(st.st_mode))
-		return last.kind == state_of_mode(st.st_mode).kind;
+	if (!S_ISREG(st.st_mode)) /* where a link leads to is compared */
+		return S_ISDIR(st.st_mode) && last.kind == STATE_DIR;
 	now = stamp_of(&st);
-	return journal_stored(j, o->path, &last, &then) && stamp_equal(&now, &then);
+	return journal_stored(j, path, &last, &then) && stamp_equal(&now, &then);
 }
 
 /* As the journal has known it last, if it has looked since its directory is watched. */
@@ -79,12 +80,14 @@ void tell_outside(const struct outside *o)
 	struct writer w = writer_outside(o->pid);
 	struct state before;
 	struct mark m;
+	bool again = o->doubtful && journal_mark_of(j, o->path);
 	tick_t tick;
 
-	if (o->doubtful && is_known_already(j, o))
+	/* What is being compared already is told once more, for who has asked since: but whose it was cannot be said. */
+	if (o->doubtful && !again && tell_is_known(o->path))
 		return;
 	before = state_before(j, o);
-	if (journal_begin(j, &t, 1, &w, &tick) < 0) {
+	if (journal_begin(j, &t, 1, again ? NULL : &w, &tick) < 0) {
 		tell_everything();
 		return;
 	}
@@ -93,7 +96,7 @@ void tell_outside(const struct outside *o)
 	if (recent_is(&recent_compared, recent_path(o->path)))
 		journal_doubt(j, o->path);
 	if (journal_mark(j, t.mark, &m))
-		trace_outside(t.mark, m.first_ns, o->writing, o->closed);
+		trace_outside(t.mark, m.first_ns, o->writing && m.writer.outside, o->closed);
 	end(j, &t);
 }
 

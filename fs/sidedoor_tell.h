@@ -19,6 +19,8 @@ struct outside {
 	pid_t pid;
 };
 
+/* The journal has it as it is now, or will compare it: whoever has changed it, nothing is to be told. */
+bool tell_is_known(const char *path);
 void tell_outside(const struct outside *o);
 /* A directory was moved: all that is below it with it. */
 void tell_move(const char *old_path, const char *new_path, pid_t pid, int fd);

@@ -296,7 +296,7 @@ def mount(test, tree):
     if why:
         pytest.skip(why)
 
-    def make(src=None, mnt=None, options="", user=None, lifeline=None, env=None, limits=None):
+    def make(src=None, mnt=None, options="", user=None, lifeline=None, env=None, limits=None, before=None):
         src = Path(src or tree.src)
         mnt = Path(mnt or tree.mnt)
         env = dict(env or {})
@@ -310,7 +310,7 @@ def mount(test, tree):
         # the whole suite can be run with other options: ./dev test --long does, with without=all
         options = ",".join(filter(None, (os.environ.get("HRFS_TEST_OPTIONS"), options)))
         log = test.dir / f"hrfs-fs-{len(test.mounts)}.log"
-        m = Mount(src, mnt, options, user, log, lifeline, env, limits)
+        m = Mount(src, mnt, options, user, log, lifeline, env, limits, before)
         test.mounts.append(m)
         return m
 

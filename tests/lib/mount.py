@@ -34,15 +34,22 @@ def _read_line(fd, timeout=DEADLINE):
 
 
 class Mount:
-    """`path` is the mountpoint, `src` the tree behind it, `keeper` the pid of hrfs-fs."""
+    """`path` is the mountpoint, `src` the tree behind it, `keeper` the pid of hrfs-fs. before: done by it before it is hrfs-fs."""
 
-    def __init__(self, src, mnt, options="", user=None, log=None, lifeline=None, env=None, limits=None):
+    def __init__(self, src, mnt, options="", user=None, log=None, lifeline=None, env=None, limits=None, before=None):
         self.src = Path(src)
         self.path = Path(mnt)
         self.user = user  # whose it is; None: ours
         self.log_file = Path(log)
         self.clients = []
         ready, ready_child = os.pipe()
+
+        def prepare():
+            for limit, value in (limits or {}).items():
+                resource.setrlimit(limit, (value, value))
+            if before:
+                before()
+
         argv = [str(build.HRFS_FS), "--ready", str(ready_child), "--foreground"]
         if options:
             argv += ["-o", options]
@@ -57,7 +64,7 @@ class Mount:
                 pass_fds=[fd for fd in (ready_child, lifeline) if fd is not None],
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
-                preexec_fn=(lambda: [resource.setrlimit(k, (v, v)) for k, v in limits.items()]) if limits else None,
+                preexec_fn=prepare if limits or before else None,
                 **identity(user),
             )
         os.close(ready_child)

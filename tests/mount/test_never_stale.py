@@ -151,7 +151,7 @@ def test_what_is_written_is_not_read_again(mount):
     assert outside.read(m.path / "f") == b"x" * 8192
 
 
-@pytest.mark.parametrize("options", ["no_sidedoor", "without=fanotify", "without=long_cache"])
+@pytest.mark.parametrize("options", ["no_sidedoor", "without=long_cache"])
 def test_a_second_where_it_is_switched_off(mount, options):
     m = mount(options=options)
     how = m.status()["sidedoor"]
