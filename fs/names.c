@@ -50,22 +50,25 @@ static int path_of_name(uint32_t reference, struct buf *out)
 	return r;
 }
 
-static int path_of(node_id id, struct buf *out)
+/* By the first of its names that leads up to the root: others may lie in what has been the root. */
+int table_path(const struct node *n, struct buf *out)
 {
-	struct node *n = table_node(id);
+	int r = -ENOENT;
 
-	if (!n)
-		return -ESTALE;
-	if (id == NODE_ROOT) {
+	if (table_id(n) == NODE_ROOT) {
 		buf_truncate(out, 0);
 		return buf_put(out, "", 0);
 	}
-	return n->names ? path_of_name(n->names, out) : -ENOENT;
+	for (uint32_t c = n->names; c && r == -ENOENT; c = table_name(c)->next_of_node)
+		r = path_of_name(c, out);
+	return r;
 }
 
-int table_path(const struct node *n, struct buf *out)
+static int path_of(node_id id, struct buf *out)
 {
-	return path_of_name(n->names, out);
+	const struct node *n = table_node(id);
+
+	return n ? table_path(n, out) : -ESTALE;
 }
 
 int node_path(node_id id, struct buf *out)
@@ -78,18 +81,22 @@ int node_path(node_id id, struct buf *out)
 	return r;
 }
 
-/* With table_lock: the ids of the directories on the way to the node, its own last. How many, -ENAMETOOLONG, -ENOENT */
-static int way_of(struct node *n, node_id *way, int max)
+/* With table_lock: the ids of what this name leads to and of the directories on the way to it. How many, -ENAMETOOLONG, -ENOENT */
+static int way_of_name(uint32_t reference, node_id *way, int max)
 {
 	int depth = 0;
 
-	while (table_id(n) != NODE_ROOT) {
+	while (reference) {
+		const struct name *c = table_name(reference);
+
 		if (depth == max)
 			return -ENAMETOOLONG;
-		if (!n->names)
+		way[depth++] = table_id(table_at(c->node));
+		if (c->dir == NODE_ROOT)
+			break;
+		reference = table_at(c->dir)->names;
+		if (!reference)
 			return -ENOENT;
-		way[depth++] = table_id(n);
-		n = table_at(table_name(n->names)->dir);
 	}
 	for (int i = 0; i < depth / 2; i++) {
 		node_id id = way[i];
@@ -98,6 +105,15 @@ static int way_of(struct node *n, node_id *way, int max)
 		way[depth - 1 - i] = id;
 	}
 	return depth;
+}
+
+static int way_of(const struct node *n, node_id *way, int max)
+{
+	int r = table_id(n) == NODE_ROOT ? 0 : -ENOENT;
+
+	for (uint32_t c = n->names; c && r == -ENOENT; c = table_name(c)->next_of_node)
+		r = way_of_name(c, way, max);
+	return r;
 }
 
 int node_way(node_id id, struct buf *path, node_id *way, int max)
