@@ -208,7 +208,7 @@ int mounting_do(struct mounting *m, struct mounted *out)
 	if (decide_allow_other(&m->options) < 0)
 		return CLI_FAILED;
 	launch = (struct launch){
-		.source = out->place.source,
+		.source = out->place.in_place ? out->place.source : out->place.source_path,
 		.mountpoint = out->place.mountpoint,
 		.options = &m->options,
 		.foreground = m->foreground,

@@ -19,6 +19,7 @@
 void place_done(struct place *p)
 {
 	free(p->source);
+	free(p->source_path);
 	free(p->mountpoint);
 	*p = (struct place){ 0 };
 }
@@ -174,6 +175,17 @@ static int source_wrong(const char *path, int error)
 	return CLI_FAILED;
 }
 
+static char *with_links(const char *path)
+{
+	AUTO_BUF absolute = { 0 };
+	AUTO_BUF cwd = { 0 };
+	int r = *path == '/' ? 0 : resolve_cwd(&cwd);
+
+	if (r == 0)
+		r = *path == '/' ? buf_puts(&absolute, path) : path_join(&absolute, buf_str(&cwd), path);
+	return r < 0 ? NULL : buf_take(&absolute);
+}
+
 static int check_source(const char *path, struct place *out)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
@@ -181,7 +193,8 @@ static int check_source(const char *path, struct place *out)
 	if (fd < 0 || faccessat(fd, ".", X_OK, AT_EACCESS))
 		return source_wrong(path, errno);
 	out->source = realpath(path, NULL);
-	return out->source ? CLI_OK : source_wrong(path, errno);
+	out->source_path = with_links(path);
+	return out->source && out->source_path ? CLI_OK : source_wrong(path, errno);
 }
 
 static int mountpoint_wrong(const char *path, int error)

@@ -7,6 +7,7 @@
 
 struct place {
 	char *source, *mountpoint; /* absolute, without links; owned */
+	char *source_path;	   /* as it was given, absolute: by way of the links that the mount follows; owned */
 	bool in_place;		   /* they are the same */
 	bool replaced;		   /* a dead mount was there, and was taken away */
 };

@@ -1,5 +1,6 @@
 #include "fs/adopt.h"
 #include "fs/files.h"
+#include "fs/follow.h"
 #include "fs/table.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ int adopt_later(uint32_t message, uint64_t id, int fd)
 {
 	if (fd < 0)
 		return 0;
+	if (message == CONTROL_KEEP_VICTIM && id == NODE_ROOT)
+		return follow_use(fd);
 	if (count == size) {
 		size_t more = size ? size * 2 : 64;
 		struct handed *bigger = reallocarray(handed, more, sizeof(*handed));

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent", "crash" };
+static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent", "crash", "follow" };
 
 void die_prepare(void)
 {
@@ -23,9 +23,15 @@ void die_prepare(void)
 
 void die_at(enum die_point point)
 {
+	if (__atomic_load_n(&shared->die_opcode, __ATOMIC_RELAXED) && lane_current())
+		die_at_step(point, request_header()->opcode);
+}
+
+void die_at_step(enum die_point point, unsigned step)
+{
 	uint32_t opcode = __atomic_load_n(&shared->die_opcode, __ATOMIC_RELAXED);
 
-	if (!opcode || shared->die_point != point || !lane_current() || request_header()->opcode != opcode)
+	if (!opcode || shared->die_point != point || opcode != step)
 		return;
 	if (point == DIE_CRASH)
 		raise(SIGSEGV);

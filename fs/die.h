@@ -1,6 +1,6 @@
 /*
  * For tests: the worker kills itself at a point that HRFS_DIE names ("POINT:OPCODE", "sent:35"; the
- * opcode in decimal), once for each mount. Built only with -Dkill_points=true; else nothing (die_none.c).
+ * opcode, or which step it is, in decimal), once for each mount. Built only with -Dkill_points=true; else nothing (die_none.c).
  */
 #pragma once
 
@@ -12,6 +12,7 @@ enum die_point {
 	DIE_STORED, /* its answer is stored */
 	DIE_SENT,   /* its answer is sent, and still owed as far as the lane says */
 	DIE_CRASH,  /* whenever one of this kind is served, by a signal of the worker's own */
+	DIE_FOLLOW, /* at a step of following the source (fs/follow.c): 1, 2, … */
 	DIE_POINTS
 };
 
@@ -19,3 +20,5 @@ enum die_point {
 void die_prepare(void);
 /* request threads */
 void die_at(enum die_point point);
+/* any thread of the worker */
+void die_at_step(enum die_point point, unsigned step);

@@ -1,5 +1,6 @@
 #include "fs/dirs.h"
 #include "fs/lower.h"
+#include "fs/sidedoor.h"
 #include "fs/table.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 static struct dirfd *newest, *oldest; /* with table_lock */
 static unsigned count, most;
 static int root = -1;
+static _Atomic unsigned roots; /* there have been */
 
 void dirs_init(int root_fd, unsigned max)
 {
@@ -71,8 +73,23 @@ static struct dirfd *get_cached(struct node *n)
 	return d;
 }
 
-/* fd is the caller's until this succeeds. Somebody else may have been first: then theirs is taken. */
-static int insert(node_id id, int fd, struct dirfd **out)
+void dirs_replace_root(int fd)
+{
+	struct dirfd *d = table_local(NODE_ROOT)->dirfd;
+
+	dup3(fd, root, O_CLOEXEC);
+	roots++;
+	if (!d)
+		return;
+	d->old_root = true;
+	evict(d);
+}
+
+/*
+ * fd is the caller's until this succeeds. Somebody else may have been first: then theirs is taken. -EAGAIN: it was opened when there
+ * were so many roots, and there is another now.
+ */
+static int insert(node_id id, int fd, unsigned root_count, struct dirfd **out)
 {
 	struct dirfd *d = calloc(1, sizeof(*d));
 	struct node *n;
@@ -84,6 +101,8 @@ static int insert(node_id id, int fd, struct dirfd **out)
 	n = table_node(id);
 	if (!n) {
 		r = -ESTALE;
+	} else if (roots != root_count) {
+		r = -EAGAIN;
 	} else if ((*out = get_cached(n))) {
 		close(fd);
 	} else {
@@ -128,16 +147,26 @@ static int get_open(node_id dir, struct dirfd **out)
 	return d != NULL;
 }
 
-static int open_one(node_id dir, struct dirfd **out)
+static int open_once(node_id dir, struct dirfd **out)
 {
+	unsigned root_count = roots;
 	int fd = dir == NODE_ROOT ? open_root() : node_open(dir, O_PATH | O_DIRECTORY);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = insert(dir, fd, out);
+	r = insert(dir, fd, root_count, out);
 	if (r < 0)
 		close(fd);
+	return r;
+}
+
+static int open_one(node_id dir, struct dirfd **out)
+{
+	int r;
+
+	while ((r = open_once(dir, out)) == -EAGAIN)
+		;
 	return r;
 }
 
@@ -199,6 +228,9 @@ void dirs_put(struct dirfd *d)
 	pthread_mutex_unlock(&table_lock);
 	if (!gone)
 		return;
+	/* what was found there may have been taken for what is in the new one */
+	if (d->old_root)
+		sidedoor_doubt("source_replaced");
 	close(d->fd);
 	free(d);
 }

@@ -9,7 +9,7 @@ struct dirfd {
 	int fd; /* borrowed until dirs_put() */
 	/* private: */
 	uint32_t index, refs;
-	bool cached;
+	bool cached, old_root;
 	struct dirfd *newer, *older;
 };
 
@@ -21,3 +21,8 @@ void dirs_put(struct dirfd *d);
 /* the node is about to be freed; with table_lock */
 void dirs_forget(uint32_t index);
 int dirs_root(void);
+/*
+ * fd (stays the caller's) is the root from now on, under the same number. With table_lock. When a request that is under way in the one
+ * before has ended, all is doubtful again.
+ */
+void dirs_replace_root(int fd);

@@ -75,6 +75,14 @@ void ignore_path_changed(const char *path)
 	ignore_cache_drop();
 }
 
+void ignore_tree_replaced(void)
+{
+	pthread_mutex_lock(&state.lock);
+	state.reload = state.dirs = state.about = true;
+	pthread_mutex_unlock(&state.lock);
+	ignore_cache_drop();
+}
+
 /* ---- the helper's answers, in time or late ---- */
 
 static void hear_changed(void *arg, const char *data, size_t len)

@@ -21,6 +21,8 @@ bool ignore_ask(const char *const *paths, size_t count, bool *verdicts, int time
 int ignore_cached(const char *path);
 /* A path changed: when it is a rule file (.gitignore, info/exclude, config) the verdicts are dropped. */
 void ignore_path_changed(const char *path);
+/* The tree is another one, perhaps with another real path. Any thread */
+void ignore_tree_replaced(void);
 /*
  * The git directories whose index.lock holds a batch open ("real" ones: of worktrees, submodules and a
  * source below the repository's top), absolute paths. Copies up to max malloc'ed strings; the count.

@@ -36,6 +36,19 @@ static struct {
 
 /* ---- starting ---- */
 
+/* With its links: they may be made to lead elsewhere. Where it can't be had, "": then what it has led to first counts. */
+static void note_path(struct worker_config *c, const char *source)
+{
+	char at[PATH_MAX] = "";
+	int len;
+
+	if (*source != '/' && !getcwd(at, sizeof(at)))
+		return;
+	len = snprintf(c->source_path, sizeof(c->source_path), "%s%s%s", at, *source == '/' ? "" : "/", source);
+	if (len >= (int)sizeof(c->source_path))
+		*c->source_path = '\0';
+}
+
 static int resolve(struct worker_config *c, const struct options *o, struct buf *error)
 {
 	struct stat st;
@@ -53,6 +66,7 @@ static int resolve(struct worker_config *c, const struct options *o, struct buf 
 		buf_printf(error, "%s: %s", o->mount.mountpoint, strerror(-r));
 		return r;
 	}
+	note_path(c, o->source);
 	/* by descriptor: what is opened is what will be served, also when it is mounted over */
 	return fstat(c->root_fd, &st) ? -errno : 0;
 }

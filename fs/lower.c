@@ -5,6 +5,7 @@
 #include "fs/sidedoor.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -14,8 +15,8 @@
 #define FIND_TRIES 100
 #define MOVE_WAIT_S 2
 
-static dev_t root_dev;
-static bool by_name; /* the lower's inode numbers cannot be trusted */
+static _Atomic dev_t root_dev;
+static atomic_bool by_name; /* the lower's inode numbers cannot be trusted */
 
 void lower_set_root(dev_t dev, bool identity_by_name)
 {
@@ -438,34 +439,40 @@ int lower_look_up(node_id dir, const char *name, unsigned lookups, node_id *id, 
 	return r;
 }
 
-int lower_look_up_sure(node_id dir, const char *name, unsigned lookups, struct found_name *out)
+/* -EAGAIN: the directory's names have changed meanwhile, or it is another one (the root) */
+static int look_up_once(node_id dir, const char *name, unsigned lookups, struct found_name *out)
 {
 	uint64_t marked = sidedoor_marked();
+	struct dirfd *d = NULL;
 	struct identity is;
-	struct dirfd *d;
 	uint32_t version;
 	bool own, mounted;
-	int r = dirs_get(dir, &d);
+	int r = version_of(dir, &version);
 
 	*out = (struct found_name){ .id = 0 };
+	if (r == 0)
+		r = dirs_get(dir, &d);
 	if (r < 0)
 		return r;
 	out->name_sure = sidedoor_is_sure(dir);
-	/* The kernel looks names up again without the directory's lock: a rename may pass in between. */
-	for (int i = 0; i < LOOK_UP_TRIES; i++) {
-		r = version_of(dir, &version);
-		if (r == 0)
-			r = identify(d->fd, name, &is, &out->st, &mounted);
-		if (r == 0)
-			r = enter(dir, version, name, &is, lookups, out);
-		if (r != -EAGAIN)
-			break;
-	}
+	r = identify(d->fd, name, &is, &out->st, &mounted);
+	if (r == 0)
+		r = enter(dir, version, name, &is, lookups, out);
 	if (r == 0) {
 		own = sidedoor_found(out->id, d->fd, name, marked, &out->st);
 		out->sure = own || (out->name_sure && has_one_name(&out->st, mounted));
 	}
 	dirs_put(d);
+	return r;
+}
+
+int lower_look_up_sure(node_id dir, const char *name, unsigned lookups, struct found_name *out)
+{
+	int r = -EAGAIN;
+
+	/* The kernel looks names up again without the directory's lock: a rename may pass in between. */
+	for (int i = 0; r == -EAGAIN && i < LOOK_UP_TRIES; i++)
+		r = look_up_once(dir, name, lookups, out);
 	return r;
 }
 

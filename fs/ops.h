@@ -7,10 +7,11 @@
 #include "fs/node.h"
 #include "fs/observe.h"
 #include "fs/shared.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct ops_options {
-	bool stable_offsets;   /* the lower's directory offsets survive a re-open */
+	atomic_bool stable_offsets; /* the root's directory offsets survive a re-open */
 	bool read_only, sole_writer;
 };
 

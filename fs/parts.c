@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "fs/control.h"
 #include "fs/files.h"
+#include "fs/follow.h"
 #include "fs/ignore.h"
 #include "fs/lower.h"
 #include "fs/mount.h"
@@ -17,14 +18,10 @@
 #include "fs/untold.h"
 #include "fs/upgrade_ask.h"
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdbool.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-#define XFS_MAGIC 0x58465342 /* <linux/magic.h> has it under another name, or not at all */
 
 static struct journal *journal;
 static int control_socket;
@@ -47,24 +44,6 @@ static void share_descriptors(int root_fd)
 	files_init(third > 2048 ? 2048 : third / 2, third);
 }
 
-static bool offsets_survive(int root_fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(root_fd, &fs))
-		return false;
-	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
-}
-
-static bool inodes_are_stable(int root_fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(root_fd, &fs))
-		return false;
-	return fs.f_type != MSDOS_SUPER_MAGIC && fs.f_type != FUSE_SUPER_MAGIC;
-}
-
 int parts_start_state(void)
 {
 	const struct worker_config *c = &shared->config;
@@ -77,12 +56,9 @@ int parts_start_state(void)
 	if (r < 0)
 		return r;
 	share_descriptors(c->root_fd);
-	lower_set_root(st.st_dev, !inodes_are_stable(c->root_fd));
-	ops_options = (struct ops_options){
-		.stable_offsets = offsets_survive(c->root_fd),
-		.read_only = c->read_only,
-		.sole_writer = c->sole_writer,
-	};
+	ops_options.read_only = c->read_only;
+	ops_options.sole_writer = c->sole_writer;
+	follow_lower();
 	r = table_open(&root);
 	region = shared_journal(&size);
 	if (r == 0)

@@ -120,6 +120,7 @@ struct worker_config {
 	char short_why[64]; /* not so: for people */
 	/* fs/sidedoor_heard.c; what its workers know, not what the keeper tells */
 	_Atomic uint64_t lost_count, lost_at_whole, whole;
+	char source_path[PATH_MAX]; /* as it was given, absolute: with its links (fs/follow.h) */
 };
 
 enum area_kind {

@@ -15,6 +15,7 @@
 #include "fs/sidedoor_refused.h"
 #include "fs/sidedoor_ring.h"
 #include "fs/sidedoor_watch.h"
+#include "fs/sidedoor_way.h"
 #include "fs/untold.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,14 @@ static int watch(node_id id, int fd, bool is_dir)
 	if (r == 0 && !sure)
 		heard_lost();
 	return r;
+}
+
+void sidedoor_watch_root(node_id old, int before, int fd)
+{
+	watch_drop(NODE_ROOT);
+	if (old)
+		watch(old, before, true);
+	watch(NODE_ROOT, fd, true);
 }
 
 static bool is_node(node_id id, const struct identity *is)
@@ -185,13 +194,15 @@ void sidedoor_forget(struct node *n)
 {
 	AUTO_BUF path = { 0 };
 	struct hash key;
+	int r;
 
 	if (!on || !watch_key(table_id(n), &key))
 		return;
 	watch_drop(table_id(n));
-	if (n->names)
+	r = table_path(n, &path);
+	if (r != -ENOENT)
 		heard_lost(); /* it is there still */
-	if (n->names && table_path(n, &path) == 0)
+	if (r == 0)
 		care_unmark(buf_take(&path), &key);
 }
 
@@ -296,12 +307,13 @@ bool sidedoor_ask(struct ring_moment *m)
 	if (!on)
 		return true;
 	ring_moment_begin(m);
-	return ring_moment_is_over(m);
+	return sidedoor_has_told(m);
 }
 
+/* What has been found on the way to the source is in doubt before it is quiet. */
 bool sidedoor_has_told(struct ring_moment *m)
 {
-	return ring_moment_is_over(m);
+	return way_is_quiet() && ring_moment_is_over(m);
 }
 
 void sidedoor_await(int change, void (*progress)(void))

@@ -35,6 +35,11 @@ bool sidedoor_is_sure(node_id id);
  * false: it cannot be. Any thread
  */
 bool sidedoor_listed(const char *path);
+/*
+ * The root is about to be replaced: what it has been (descriptor `before`) is watched as this node (0: none), what it is to be as the root.
+ * The handling thread's
+ */
+void sidedoor_watch_root(node_id old, int before, int fd);
 /* Marks may have ended: a new one in the place of this one, or it counts as not marked. The handling thread's */
 void sidedoor_watch_again(node_id id);
 /* What the kernel believes may be wrong, for this reason: all is compared. Any thread */

@@ -131,6 +131,19 @@ void adopt_drop(node_id dir)
 	pin(dir, -1); /* the kernel may know it: whoever stands in it goes on there, so it stays watched until it is forgotten */
 }
 
+static void drop_lost(node_id id)
+{
+	AUTO_BUF path = { 0 };
+
+	if (node_path(id, &path) == -ENOENT)
+		adopt_drop(id);
+}
+
+void adopt_drop_lost(void)
+{
+	watch_each_adopted(drop_lost);
+}
+
 bool adopt_path(const char *path)
 {
 	node_id id = NODE_ROOT;

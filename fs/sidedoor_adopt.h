@@ -9,6 +9,8 @@
 void adopt(struct batch_of_events *b, node_id dir, const char *name, pid_t pid);
 /* It is gone. */
 void adopt_drop(node_id dir);
+/* The same of all that lies in the tree no longer. */
+void adopt_drop_lost(void);
 /* The directory at this path, if it is watched then so that every change is told. Any thread */
 bool adopt_path(const char *path);
 /* Those of a dead worker stay. Before anything is freed */

@@ -4,12 +4,14 @@
 #include "core/base/path.h"
 #include "fs/crash.h"
 #include "fs/dirs.h"
+#include "fs/lower.h"
 #include "fs/observe_reach.h"
 #include "fs/shared.h"
 #include "fs/sidedoor_mark.h"
 #include "fs/sidedoor_parts.h"
 #include "fs/sidedoor_ring.h"
 #include "fs/sidedoor_watch.h"
+#include "fs/sidedoor_way.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #define WAITING_MOST 100000
+#define LOOK_MS 1000 /* at the way to the source, where not all of it can be watched */
 
 struct unmark {
 	STAILQ_ENTRY(unmark) link;
@@ -97,42 +100,85 @@ static void unmark_all(void)
 
 /* ---- mounts ---- */
 
+struct mounts {
+	struct buf text;
+	char source[PATH_MAX]; /* where the root is now */
+};
+
 static int add_mount(const struct mountinfo_entry *e, void *arg)
 {
-	if (path_is_below(e->mountpoint, shared->config.source) && e->dev != makedev(0, shared->config.device_minor))
-		return buf_printf(arg, "%d %s\n", e->id, e->mountpoint);
+	struct mounts *m = arg;
+
+	if (path_is_below(e->mountpoint, m->source) && e->dev != makedev(0, shared->config.device_minor))
+		return buf_printf(&m->text, "%d %s\n", e->id, e->mountpoint);
 	return 0;
+}
+
+static void find_source(char source[static PATH_MAX])
+{
+	char path[FD_PATH_SIZE];
+	ssize_t n = readlink(fd_path(dirs_root(), path), source, PATH_MAX - 1);
+
+	if (n > 0)
+		source[n] = '\0';
+	else
+		memcpy(source, shared->config.source, PATH_MAX);
 }
 
 static bool mounts_changed(struct buf *before)
 {
-	struct buf now = { 0 };
+	struct mounts now = { .text = { 0 } };
 	bool changed;
 
+	find_source(now.source);
 	if (mountinfo_each(add_mount, &now) < 0) {
-		buf_done(&now);
+		buf_done(&now.text);
 		return true;
 	}
-	changed = now.len != before->len || (now.len && memcmp(now.data, before->data, now.len) != 0);
+	changed = now.text.len != before->len || (before->len && memcmp(now.text.data, before->data, before->len) != 0);
 	buf_done(before);
-	*before = now;
+	*before = now.text;
 	return changed;
+}
+
+/* ---- the path of the source ---- */
+
+static void look_at_way(void)
+{
+	if (way_look())
+		ring_doubt("source_replaced");
+	way_looked();
+	ring_progress();
+}
+
+static void hear_of_way(void)
+{
+	if (way_heard())
+		look_at_way();
+	else
+		ring_progress();
 }
 
 static void *care(void *arg)
 {
 	struct buf before = { 0 };
-	struct pollfd p[] = { { event, POLLIN, 0 }, { mounts, POLLPRI, 0 } };
+	struct pollfd p[] = { { event, POLLIN, 0 }, { mounts, POLLPRI, 0 }, { way_fd(), POLLIN, 0 } };
 	uint64_t n;
+	int r;
 
 	crash_thread();
 	prctl(PR_SET_NAME, "sidedoor-care");
 	mounts_changed(&before);
-	while (poll(p, 2, -1) > 0 || errno == EINTR) {
-		if (p[0].revents && read(event, &n, sizeof(n)) > 0)
+	look_at_way();
+	while ((r = poll(p, ARRAY_SIZE(p), way_is_partly_watched() ? LOOK_MS : -1)) >= 0 || errno == EINTR) {
+		if (r > 0 && p[0].revents && read(event, &n, sizeof(n)) > 0)
 			unmark_all();
-		if (p[1].revents && mounts_changed(&before))
+		if (r > 0 && p[1].revents && mounts_changed(&before))
 			ring_doubt("mounts_changed");
+		if (r > 0 && p[2].revents)
+			hear_of_way();
+		else if (r == 0)
+			look_at_way();
 	}
 	buf_done(&before);
 	return NULL;
@@ -147,6 +193,9 @@ int care_start(void)
 	mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (event < 0 || mounts < 0)
 		return -errno;
+	r = way_start();
+	if (r < 0)
+		return r;
 	r = -pthread_create(&thread, NULL, care, NULL);
 	if (r == 0)
 		pthread_detach(thread);

@@ -1,5 +1,5 @@
 /*
- * What the kernel does not tell: mounts put over a part of the lower, or taken away. And what nobody knows any
+ * What the marks do not tell: mounts put over a part of the lower, or taken away, and that the source's path leads elsewhere. And what nobody knows any
  * more gives its mark back. A thread of its own.
  */
 #pragma once

@@ -4,6 +4,7 @@
  * is there and not in the table is told.
  */
 #include "fs/dirs.h"
+#include "fs/follow.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/sidedoor.h"
@@ -112,6 +113,7 @@ static void drop(node_id id)
 /* The marks first: what changes behind this is told again. Names before what they lead to, for who is being answered. */
 void handle_doubt(struct batch_of_events *b)
 {
+	follow_source();
 	again = shared->generation > 1;
 	each(watch_again);
 	each(compare_names);

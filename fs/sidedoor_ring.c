@@ -33,7 +33,7 @@ static _Atomic uint64_t events; /* taken from the queue and put away */
 static atomic_int awaited;
 static void (*_Atomic on_progress)(void);
 
-static void progress(void)
+void ring_progress(void)
 {
 	if (awaited)
 		on_progress();
@@ -206,7 +206,7 @@ static int read_some(int group, bool *others)
 		r = 0;
 	}
 	calls_over = call;
-	progress();
+	ring_progress();
 	return r == -EINTR ? 1 : r;
 }
 
@@ -292,7 +292,7 @@ bool ring_next(uint64_t *at, char bytes[static EVENT_MOST], size_t *len, bool *d
 void ring_handled(uint64_t at)
 {
 	atomic_store(&sidedoor_memory->tail, at);
-	progress();
+	ring_progress();
 }
 
 uint32_t ring_lost(void)
@@ -303,7 +303,7 @@ uint32_t ring_lost(void)
 void ring_found(uint32_t lost)
 {
 	atomic_compare_exchange_strong(&sidedoor_memory->lost, &lost, 0);
-	progress();
+	ring_progress();
 }
 
 void ring_stop(void)

@@ -44,4 +44,6 @@ void ring_moment_begin(struct ring_moment *m);
 bool ring_moment_is_over(struct ring_moment *m);
 /* Somebody asks for that: while the number of them is not 0, `fn` is called whenever there is progress. */
 void ring_await(int change, void (*fn)(void));
+/* There is. Any thread */
+void ring_progress(void);
 struct ring_stats ring_stats(void);

@@ -197,7 +197,7 @@ pid_t spawn_git(const struct program *p, const struct worker_config *c, int *doo
 	}
 	pid = fork_with_socket(SOCK_SEQPACKET, &own, door);
 	if (pid == 0)
-		exec_git(p, c->root_fd, own, c->source);
+		exec_git(p, c->root_fd, own, *c->source_path ? c->source_path : c->source);
 	return pid;
 }
 

@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/base/slab.h"
+#include "fs/die.h"
 #include "fs/dirs.h"
 #include "fs/files.h"
 #include "fs/keep.h"
@@ -117,6 +118,8 @@ static void chain_node(struct node *n)
 {
 	uint32_t *bucket = node_bucket(&n->is);
 
+	if (table_index(n) == NODE_ROOT)
+		return;
 	n->hash_next = *bucket;
 	*bucket = table_index(n);
 }
@@ -360,11 +363,61 @@ void table_sweep(void)
 		table_collect(table_at(i));
 }
 
+int table_each_child(uint32_t dir, int (*fn)(const char *name, void *arg), void *arg)
+{
+	int r = 0;
+
+	for (uint32_t k = 0; k < NAME_CLASSES; k++) {
+		for (uint32_t i = slab_next(&names[k], 0); r == 0 && i; i = slab_next(&names[k], i)) {
+			const struct name *c = slab_at(&names[k], i);
+
+			if (c->dir == dir)
+				r = fn(c->text, arg);
+		}
+	}
+	return r;
+}
+
+/* ---- another root ---- */
+
+static uint32_t other_than_root(const struct identity *is)
+{
+	uint32_t i = slab_next(&nodes, 0);
+
+	while (i && (i == NODE_ROOT || !identity_equal(&table_at(i)->is, is)))
+		i = slab_next(&nodes, i);
+	return i;
+}
+
+/* One store for each: what a kill leaves undone is done by a successor, which finds the root with its old identity. */
+static void give_names(uint32_t from, uint32_t to)
+{
+	for (uint32_t k = 0; from && to && k < NAME_CLASSES; k++) {
+		for (uint32_t i = slab_next(&names[k], 0); i; i = slab_next(&names[k], i)) {
+			struct name *c = slab_at(&names[k], i);
+
+			if (c->dir == from)
+				c->dir = to;
+		}
+	}
+}
+
+static void exchange_root(const struct identity *now)
+{
+	struct node *root = table_at(NODE_ROOT);
+
+	give_names(NODE_ROOT, other_than_root(&root->is));
+	die_at_step(DIE_FOLLOW, 4);
+	give_names(other_than_root(now), NODE_ROOT);
+	root->is = *now;
+}
+
 /* ---- opening ---- */
 
 /* Chains, counts and the names of each node anew, from what the slots say. */
 static int rebuild(void)
 {
+	node_count = name_count = 0;
 	for (uint32_t i = slab_next(&nodes, 0); i; i = slab_next(&nodes, i)) {
 		table_at(i)->names = table_at(i)->children = 0;
 		node_count++;
@@ -384,6 +437,17 @@ static int rebuild(void)
 	return 0;
 }
 
+void table_replace_root(const struct identity *now)
+{
+	exchange_root(now);
+	/* as after a takeover; it is done once in a long while */
+	rebuild();
+	memset(node_buckets, 0, bucket_count * sizeof(*node_buckets));
+	memset(name_buckets, 0, bucket_count * sizeof(*name_buckets));
+	rechain();
+	table_names_changed(NODE_ROOT);
+}
+
 int table_open(const struct identity *root)
 {
 	size_t count = 1024;
@@ -395,6 +459,8 @@ int table_open(const struct identity *root)
 		region = shared_names(k, &size);
 		r = slab_open(&names[k], region, size, class_size[k], offsetof(struct name, used));
 	}
+	if (r == 0 && slab_next(&nodes, 0) == NODE_ROOT && !identity_equal(&table_at(NODE_ROOT)->is, root))
+		exchange_root(root);
 	if (r == 0)
 		r = rebuild();
 	while (count < node_count || count < name_count)

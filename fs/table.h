@@ -47,18 +47,19 @@ struct name {
 
 /* A worker's own knowledge of a node, by index. */
 struct local {
-	int victim_fd;	     /* O_PATH, of a node without a name, until FORGET; else -1 */
-	uint32_t pins;	     /* of our own threads: not to be freed */
-	struct dirfd *dirfd; /* fs/dirs.c */
+	int victim_fd;		 /* O_PATH, of a node without a name, until FORGET; else -1 */
+	uint32_t pins;		 /* of our own threads: not to be freed */
+	struct dirfd *dirfd;	 /* fs/dirs.c */
 	struct listing *listing; /* fs/listing.c */
-	int64_t answered_ms; /* CLOCK_MONOTONIC: when the kernel was told a name of it last */
-	bool listed;	     /* the kernel may keep a listing of it */
+	int64_t answered_ms;	 /* CLOCK_MONOTONIC: when the kernel was told a name of it last */
+	bool listed;		 /* the kernel may keep a listing of it */
 	bool untold, has_pages;	 /* fs/untold.c */
 	uint64_t stamp;
 };
 
 extern pthread_mutex_t table_lock;
 
+/* root: what it is now; a worker that died may have been about to replace it */
 int table_open(const struct identity *root);
 struct node *table_node(node_id id); /* NULL: gone */
 struct node *table_at(uint32_t index);
@@ -69,9 +70,10 @@ struct name *table_name(uint32_t reference);
 size_t table_count(void);
 /* the index of the next node after this one (0: the first), 0 when there is none */
 uint32_t table_next(uint32_t after);
-/* with a name: its path, as node_path() */
+/* its path, as node_path() */
 int table_path(const struct node *n, struct buf *out);
 
+/* The root is not found so: no name leads to it */
 struct node *table_by_identity(const struct identity *is);
 /* NULL: no room. Without a name and without lookups. */
 struct node *table_new(const struct identity *is);
@@ -79,6 +81,13 @@ struct node *table_child(uint32_t dir, const char *name);
 /* n is what this name leads to; whoever had it loses it. -ENOMEM: no room. */
 int table_add_name(struct node *n, uint32_t dir, const char *name);
 void table_drop_name(uint32_t dir, const char *name);
+/* fn for each name in this directory; it must not change the table. Its non-zero answer ends it and is returned */
+int table_each_child(uint32_t dir, int (*fn)(const char *name, void *arg), void *arg);
+/*
+ * The root is another directory. Its names are those of the node that has its identity until now, if there is one, and it gets the
+ * names of the node that has been this one.
+ */
+void table_replace_root(const struct identity *now);
 /* what a LOOKUP has seen in this directory before now may be old */
 void table_names_changed(uint32_t dir);
 /* frees it, and what only it kept, when nobody needs it any more */

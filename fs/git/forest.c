@@ -16,8 +16,9 @@ int forest_init(struct forest *f, const char *root)
 	*f = (struct forest){ 0 };
 	while (len > 1 && root[len - 1] == '/')
 		len--;
+	f->path = strndup(root, len);
 	f->root = strndup(root, len);
-	return f->root ? 0 : -ENOMEM;
+	return f->path && f->root ? 0 : -ENOMEM;
 }
 
 void forest_forget(struct forest *f)
@@ -40,6 +41,7 @@ void forest_done(struct forest *f)
 	free(f->prefix);
 	strv_done(&f->met);
 	buf_done(&f->why);
+	free(f->path);
 	free(f->root);
 }
 
@@ -74,6 +76,17 @@ static bool is_ignored_whole(struct repository *r, const char *prefix)
 	return program_check_ignore(r->workdir, &prefix, 1, &verdict) == -ENOENT || verdict;
 }
 
+/* libgit2 speaks of real paths. Where it leads nowhere, it is said of where it led. */
+static void find_root(struct forest *f)
+{
+	char *real = realpath(f->path, NULL);
+
+	if (!real)
+		return;
+	free(f->root);
+	f->root = real;
+}
+
 void forest_look(struct forest *f)
 {
 	AUTO_FREE char *prefix = NULL;
@@ -82,6 +95,7 @@ void forest_look(struct forest *f)
 	if (f->looked)
 		return;
 	f->looked = true;
+	find_root(f);
 	free(f->prefix);
 	f->prefix = NULL;
 	if (access(f->root, R_OK | X_OK))

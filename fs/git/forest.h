@@ -11,7 +11,8 @@
 #define FOREST_MAX_DIRS 8192 /* known to hold no repository; beyond, everything is forgotten */
 
 struct forest {
-	char *root; /* absolute, no slash at the end */
+	char *path; /* as it was given, perhaps by way of links that may lead elsewhere later */
+	char *root; /* where that led when it was looked for; absolute, no slash at the end */
 	bool looked;
 	struct repository *top; /* NULL: the tree is in none */
 	char *prefix;		/* in top->workdir: "" or "sub/dir/" */

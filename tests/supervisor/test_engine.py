@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -761,3 +762,19 @@ def test_a_change_behind_the_mount_reloads(supervise, free_port):
     (s.m.src / "text").write_text("two")
     wait_until(lambda: get(port) == (200, "two"))
     assert [c["name"] for c in s.reloads("web")[0]["cause"]] == ["text"]
+
+
+def test_another_source_at_the_same_path_reloads(supervise, free_port):
+    port = free_port()
+    s = supervise(held(port)).ready()
+    if s.m.status()["sidedoor"]["how"] != "fanotify":
+        pytest.skip("not watched here")
+    new = s.m.src.with_name("new")
+    shutil.copytree(s.m.src, new)
+    (new / "text").write_text("two")
+    s.m.src.rename(s.m.src.with_name("old"))
+    new.rename(s.m.src)
+    wait_until(lambda: get(port) == (200, "two"))
+    s.ready()
+    (s.m.src / "text").write_text("three")
+    wait_until(lambda: get(port) == (200, "three"))
