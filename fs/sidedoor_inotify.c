@@ -9,6 +9,7 @@
 #define OF_FILE (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
 #define OF_DIR (OF_FILE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_MOVED_FROM | IN_MOVED_TO)
 
+_Static_assert(sizeof(struct inotify_event) == 16, "struct head is its begin");
 _Static_assert(IN_MODIFY == FAN_MODIFY && IN_ATTRIB == FAN_ATTRIB && IN_CLOSE_WRITE == FAN_CLOSE_WRITE &&
 		       IN_CREATE == FAN_CREATE && IN_DELETE == FAN_DELETE && IN_DELETE_SELF == FAN_DELETE_SELF &&
 		       IN_MOVE_SELF == FAN_MOVE_SELF && IN_MOVED_FROM == FAN_MOVED_FROM &&
@@ -69,18 +70,23 @@ void inotify_unmark(int group, int fd)
 
 /* ---- what it tells ---- */
 
-static struct inotify_event head_of(const char *p)
-{
-	struct inotify_event e;
+struct head { /* as struct inotify_event, without the name behind it */
+	int32_t wd;
+	uint32_t mask, cookie, len;
+};
 
-	memcpy(&e, p, sizeof(e));
-	return e;
+static struct head head_of(const char *p)
+{
+	struct head h;
+
+	memcpy(&h, p, sizeof(h));
+	return h;
 }
 
 /* A watch has a number, and an overflow has -1: zeros are none. */
 size_t inotify_length(const char *p, size_t left)
 {
-	struct inotify_event e;
+	struct head e;
 
 	if (left < sizeof(e))
 		return 0;
@@ -95,7 +101,7 @@ bool inotify_is_overflow(const char *p)
 
 size_t inotify_translate(const char *p, char out[static EVENT_MOST])
 {
-	struct inotify_event e = head_of(p);
+	struct head e = head_of(p);
 	const char *name = p + sizeof(e);
 	size_t name_size = e.len ? strnlen(name, e.len - 1) + 1 : 0;
 	struct fanotify_event_info_header info = { 0 };

@@ -110,7 +110,7 @@ static void prepare_inotify(struct worker_config *c, const char *why)
 	int group = inotify_group();
 
 	snprintf(c->sidedoor_why, sizeof(c->sidedoor_why), "fanotify: %s", why);
-	snprintf(c->short_why, sizeof(c->short_why), "by inotify only; %s", c->sidedoor_why);
+	snprintf(c->short_why, sizeof(c->short_why), "by inotify only; fanotify: %s", why);
 	if (group < 0) {
 		refuse(c, strerror(-group));
 		return;
