@@ -209,33 +209,33 @@ static void arrived(const struct handling *h, const struct found *f)
 
 /* ---- whose it was, where nobody tells ---- */
 
-static bool is_known_to_journal(node_id dir, const char *name)
+/* What it was found to be when it settled is no news; while it has not, the journal knows whether it is ours. */
+static bool is_content_ours(const char *path)
 {
-	AUTO_FREE char *path = path_of(dir, name);
-
-	return path && tell_is_known(path);
+	return tell_is_ours(path) || (!journal_mark_of(observe_journal(), path) && tell_is_known(path));
 }
 
 /*
- * What the table has already of a name, and the journal of a content, was done by way of the mount, as far as can be told.
- * The journal is told all the same, in doubt: it compares.
+ * What a request has under way, what the table has already of a name, and the journal of a content, was done by way of the
+ * mount, as far as can be told. The journal is told all the same, in doubt: it compares.
  */
 static bool looks_own(const struct handling *h, const struct found *f)
 {
-	if (!sidedoor_guesses())
+	AUTO_FREE char *path = sidedoor_guesses() ? path_of(f->dir, f->name) : NULL;
+
+	if (!path)
 		return false;
 	if (h->e->mask & NAMES)
-		return f->known == f->there && !f->known == !f->type;
-	return f->known && f->known == f->there && S_ISREG(f->type) && is_known_to_journal(f->dir, f->name);
+		return tell_is_ours(path) || (f->known == f->there && !f->known == !f->type);
+	return f->known && f->known == f->there && S_ISREG(f->type) && is_content_ours(path);
 }
 
 static bool looks_own_itself(node_id node)
 {
-	char name[NAME_MAX + 1];
-	node_id dir;
+	AUTO_BUF path = { 0 };
 
-	return sidedoor_guesses() && find_type(node) == S_IFREG && node_place(node, 0, &dir, name) == 0 &&
-	       is_known_to_journal(dir, name);
+	return sidedoor_guesses() && find_type(node) == S_IFREG && node_path(node, &path) == 0 &&
+	       is_content_ours(buf_str(&path));
 }
 
 /* One that is being marked gets its key with the mark. */

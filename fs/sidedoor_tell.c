@@ -49,6 +49,14 @@ bool tell_is_known(const char *path)
 	return journal_stored(j, path, &last, &then) && stamp_equal(&now, &then);
 }
 
+bool tell_is_ours(const char *path)
+{
+	uint32_t mark = journal_mark_of(observe_journal(), path);
+	struct mark m;
+
+	return mark && journal_mark(observe_journal(), mark, &m) && !m.writer.outside;
+}
+
 /* As the journal has known it last, if it has looked since its directory is watched. */
 static struct state state_before(struct journal *j, const struct outside *o)
 {

@@ -21,6 +21,8 @@ struct outside {
 
 /* The journal has it as it is now, or will compare it: whoever has changed it, nothing is to be told. */
 bool tell_is_known(const char *path);
+/* A request of the mount has changed it, or is about to, and that has not settled. */
+bool tell_is_ours(const char *path);
 void tell_outside(const struct outside *o);
 /* A directory was moved: all that is below it with it. */
 void tell_move(const char *old_path, const char *new_path, pid_t pid, int fd);

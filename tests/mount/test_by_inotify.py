@@ -1,6 +1,8 @@
 """The side door where fanotify is refused: by inotify, which does not tell whose a change was."""
 
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -143,11 +145,11 @@ def test_overflow(mount):
     outside.look(m.path)
     clock = m.clock()
     worker = m.worker_pid()
-    most = int(open("/proc/sys/fs/inotify/max_queued_events").read())
-    os.kill(worker, 19)
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    os.kill(worker, signal.SIGSTOP)
     for i in range(most // 2 + 1000):
         outside.write(m.src / f"d/{i}", b"")
-    os.kill(worker, 18)
+    os.kill(worker, signal.SIGCONT)
     wait_until(lambda: m.status()["sidedoor"]["overflows"], timeout=60)
     wait_until(lambda: m.ask("query", {"since": clock, "fields": ["name"]})["is_fresh_instance"], timeout=60)
     assert sorted(os.listdir(m.path / "d")) == sorted(os.listdir(m.src / "d"))
