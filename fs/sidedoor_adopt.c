@@ -12,9 +12,10 @@
 #define NAMES_MOST \
 	20000 /* of one that came; beyond that everything counts as changed, and what is deeper is not watched */
 
-#define LISTED_MOST 50000 /* directories that only clients of the socket know; each takes 1.25 KB of the kernel's memory */
+/* so many adopted, and what only clients of the socket list is not watched: each takes 1.25 KB of the kernel's memory */
+#define LISTED_MOST 50000
 
-static _Atomic size_t count_of_listed;
+static _Atomic size_t adopted;
 
 struct todo {
 	node_id *dirs;
@@ -58,8 +59,10 @@ static node_id take(node_id dir, const char *name)
 
 	if (lower_look_up(dir, name, 0, &id, &st) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	if (watch_set(id, WATCH_ADOPTED))
+	if (watch_set(id, WATCH_ADOPTED)) {
 		pin(id, 1);
+		adopted++;
+	}
 	return watch_has(id) ? id : 0;
 }
 
@@ -70,8 +73,7 @@ static node_id take_listed(node_id dir, const char *name)
 
 	if (id && watch_is(id, WATCH_ADOPTED))
 		return id;
-	count_of_listed++;
-	return take(dir, name);
+	return adopted < LISTED_MOST ? take(dir, name) : 0;
 }
 
 static void enter(struct batch_of_events *b, struct todo *t, node_id dir, const struct dirent *e, pid_t pid)
@@ -128,6 +130,7 @@ void adopt_drop(node_id dir)
 	if (!watch_is(dir, WATCH_ADOPTED))
 		return;
 	watch_clear(dir, WATCH_ADOPTED);
+	adopted--;
 	pin(dir, -1); /* the kernel may know it: whoever stands in it goes on there, so it stays watched until it is forgotten */
 }
 
@@ -152,7 +155,7 @@ bool adopt_path(const char *path)
 		char name[NAME_MAX + 1];
 		size_t len = strcspn(path, "/");
 
-		if (len > NAME_MAX || count_of_listed >= LISTED_MOST)
+		if (len > NAME_MAX)
 			return false;
 		memcpy(name, path, len);
 		name[len] = '\0';
@@ -171,6 +174,7 @@ static void pin_again(node_id id)
 	if (n)
 		table_local(table_index(n))->pins++;
 	pthread_mutex_unlock(&table_lock);
+	adopted++;
 }
 
 void adopt_again(void)

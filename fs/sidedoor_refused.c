@@ -56,18 +56,17 @@ uint64_t refused_count(void)
 	return count;
 }
 
-static const char *text(int error)
+static json_t *text(int error)
 {
 	switch (error) {
 	case -ENOSPC:
-		return sidedoor_guesses() ? "no room for more watches: raise fs.inotify.max_user_watches" :
-					    "no room for more marks: raise fs.fanotify.max_user_marks";
+		return json_sprintf("no room for more marks: raise %s", sidedoor_budget());
 	case -EACCES:
-		return "the mount's owner may not list it";
+		return json_string("the mount's owner may not list it");
 	case -EOPNOTSUPP:
-		return "it lies on a network file system";
+		return json_string("it lies on a network file system");
 	default:
-		return strerror(-error);
+		return json_string(strerror(-error));
 	}
 }
 
@@ -87,7 +86,7 @@ json_t *refused_list(void)
 		pthread_mutex_unlock(&lock);
 		if (!id || node_path(id, &path) < 0)
 			continue;
-		o = json_pack("{s:s}", "why", text(error));
+		o = json_pack("{s:o}", "why", text(error));
 		json_set_bytes(o, "name", buf_str(&path));
 		json_array_append_new(list, o);
 	}
