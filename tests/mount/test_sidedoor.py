@@ -376,29 +376,3 @@ def test_appends_from_both_sides_are_told(mount):
     below = outside.read(m.src / "log")
     assert outside.read(m.path / "log") == below
     assert sorted(below.split()) == sorted(b"%s%03d" % (x, i) for x in (b"i", b"o") for i in range(200))
-
-
-@pytest.mark.long
-@pytest.mark.time_limit(200)
-def test_overflow(mount, other, tree):
-    """An ordinary user's queue holds 16,384 events: what is lost is found again."""
-    os.chown(tree.dir, other.uid, other.gid)
-    m = mount(user=other)
-    watched(m)
-    (m.src / "d").mkdir()
-    os.chown(m.src / "d", other.uid, other.gid)
-
-    def storm():
-        outside.write(m.src / "d/f", b"old")
-        outside.look(m.path)
-        outside.caught_up(m, "d/")
-        worker = m.worker_pid()
-        os.kill(worker, signal.SIGSTOP)
-        for i in range(20000):
-            outside.write(m.src / f"d/n{i}", b"")
-        outside.write(m.src / "d/f", b"new")
-        os.kill(worker, signal.SIGCONT)
-        wait_until(lambda: m.status()["sidedoor"]["overflows"], timeout=60)
-        wait_until(lambda: outside.read(m.path / "d/f") == b"new")
-
-    run_as(other, storm)
