@@ -3,7 +3,9 @@
 #include "cli/commands.h"
 #include "cli/fuse_check.h"
 #include "cli/fuse_conf.h"
+#include "cli/job_probe.h"
 #include "cli/say.h"
+#include "core/reads_how.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -67,6 +69,20 @@ static void check_budget(void)
 		 marks);
 	say_check(geteuid() == 0 || marks >= 50000, "fanotify", said,
 		  "for larger trees: sudo sysctl fs.fanotify.max_user_marks=500000 (1.25 KB of memory for each that is used)");
+}
+
+/* by which way `hrfs run` knows what a change concerns: its first line begins with the same words */
+static void check_jobs(void)
+{
+	AUTO_JOB_PROBE p = { 0 };
+	AUTO_BUF said = { 0 };
+
+	job_probe(&p);
+	buf_printf(&said, "%s: %s", reads_how_effect(p.marks ? READS_MARK : READS_NAMES),
+		   !p.marks	  ? buf_str(&p.why) :
+		   geteuid() == 0 ? "what they open is marked, as root" :
+				    "what they open is marked, by hrfs-job's capability");
+	say_check(p.marks, "jobs", buf_str(&said), p.mend.len ? p.mend.data : NULL);
 }
 
 /* ---- the mount here ---- */
@@ -166,6 +182,7 @@ static int run_doctor(int argc, char **argv)
 	say_check(true, "fuse", "you may mount", NULL);
 	check_others();
 	check_budget();
+	check_jobs();
 	if (args.words.count)
 		return check_mount(args.words.items[0]);
 	return is_in_a_mount() ? check_mount(NULL) : CLI_OK;
@@ -176,8 +193,9 @@ const struct cli_command cmd_doctor = {
 	.summary = "say what is in use here, and what would better it",
 	.usage = "[PATH]",
 	.help = "Says what this machine, and the mount that PATH (or the working directory) lies in,\n"
-		"make use of, and what to do for more: how changes behind the mount are seen, for\n"
-		"how long what is known is believed, where that is only a second and why.\n"
+		"make use of, and what to do for more: how it is known what jobs read, how changes\n"
+		"behind the mount are seen, for how long what is known is believed, where that is only\n"
+		"a second and why.\n"
 		"\n"
 		"  hrfs doctor          can I mount here, and what is missing?\n"
 		"  hrfs doctor ./src    and of the mount that ./src lies in\n"

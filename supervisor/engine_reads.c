@@ -18,14 +18,7 @@ void reads_say_how(struct engine *e, const struct reads *r)
 	e->witness_said = true;
 	if (e->o.notes_to_rings)
 		return; /* nobody is there to read it; hrfs status tells it too */
-	if (reads_how(r) == READS_MARK)
-		output_note(e->o.output, "a change reloads what has read it, and nothing else");
-	else if (reads_how(r) == READS_NAMES)
-		output_note(e->o.output,
-			    "a change builds what has asked for it; what is running is restarted for any that git does not ignore: %s",
-			    why);
-	else
-		output_note(e->o.output, "a change that git does not ignore reloads, whoever has read it: %s", why);
+	output_note(e->o.output, "%s%s%s", reads_how_effect(reads_how(r)), *why ? ": " : "", why);
 }
 
 void reads_begin(struct service *s, enum plan_stage stage)

@@ -206,16 +206,6 @@ static json_t *list_of(const struct strv *v)
 	return list;
 }
 
-static const char *witness_word(const struct service *s)
-{
-	static const char *const words[] = { [READS_UNKNOWN] = "unknown",
-					     [READS_MARK] = "mark",
-					     [READS_NAMES] = "names",
-					     [READS_NOTHING] = "nothing" };
-
-	return words[s->witness];
-}
-
 json_t *view_service(const struct service *s)
 {
 	const struct generation *g = s->current;
@@ -227,7 +217,7 @@ json_t *view_service(const struct service *s)
 			 service_state_word(s->state), "ok", (int)view_is_ok(s), "generation", g ? (int)g->number : 0,
 			 "pid", (int)pid, "serving_since_ms", (json_int_t)(g && g->up_ms ? g->up_wall_ms : 0),
 			 "summary", json_bytes(buf_str(&summary)), "error", error_of(s), "listen", listen_of(s),
-			 "ready_by", text_of(g && g->up_ms ? g->ready_by : NULL), "witness", witness_word(s), "reloads",
+			 "ready_by", text_of(g && g->up_ms ? g->ready_by : NULL), "witness", reads_how_word(s->witness), "reloads",
 			 (int)s->reloads, "avoided", (int)s->avoided, "avoided_for", list_of(&s->avoided_for));
 }
 

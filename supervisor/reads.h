@@ -6,18 +6,12 @@
 #pragma once
 #include "core/base/loop.h"
 #include "core/json.h"
+#include "core/reads_how.h"
 #include "supervisor/readset.h"
 #include <sys/types.h>
 
 struct link;
 struct reads;
-
-enum reads_how { /* how it is known what a job reads */
-	READS_UNKNOWN, /* not told yet */
-	READS_MARK,    /* what it opens and the names it asks for */
-	READS_NAMES,   /* only the names that it asks for, while its window is open */
-	READS_NOTHING, /* everything that is not ignored counts as read */
-};
 
 struct reads_events {
 	/* something that it had not read before, once the window is closed; may be NULL */

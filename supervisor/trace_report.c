@@ -43,10 +43,6 @@ static const struct {
 	{ READ_ABSENT, "absent", "looked for" },   { READ_WROTE, "wrote", "wrote" },
 };
 
-static const char *const hows[] = {
-	[READS_UNKNOWN] = "unknown", [READS_MARK] = "mark", [READS_NAMES] = "names", [READS_NOTHING] = "nothing"
-};
-
 static json_t *to_json(const struct trace_report *r, const struct line *lines, size_t count)
 {
 	json_t *list = json_array(), *o;
@@ -61,7 +57,7 @@ static json_t *to_json(const struct trace_report *r, const struct line *lines, s
 		json_object_set_new(one, "how", how);
 		json_array_append_new(list, one);
 	}
-	o = json_pack("{s:s,s:b,s:i,s:o}", "witness", hows[reads_how(r->reads)], "whole", reads_are_whole(r->reads),
+	o = json_pack("{s:s,s:b,s:i,s:o}", "witness", reads_how_word(reads_how(r->reads)), "whole", reads_are_whole(r->reads),
 		      "status", r->status, "paths", list);
 	if (o && reads_why(r->reads))
 		json_set_bytes(o, "why", reads_why(r->reads));

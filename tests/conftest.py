@@ -329,6 +329,27 @@ def other():
 
 
 @pytest.fixture
+def capable(test):
+    """hrfs-job as an installation has it, with the capability, and beside it what $HRFS_LIBEXECDIR is to hold."""
+    if os.geteuid():
+        pytest.skip("a capability can be given to a file by root alone")
+    directory = test.dir / "libexec"
+    directory.mkdir()
+    job = directory / "hrfs-job"
+    shutil.copy(build.HRFS_JOB, job)
+    job.chmod(0o755)
+    if os.statvfs(directory).f_flag & os.ST_NOSUID:
+        pytest.skip("capabilities of files do not count on a file system that is mounted nosuid")
+    setcap = shutil.which("setcap", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
+    if not setcap:
+        pytest.skip("setcap is not here")
+    subprocess.run([setcap, "cap_sys_admin+ep", job], check=True)
+    for program in (build.HRFS_FS, build.HRFS_GIT, build.HRFS_SUPERVISOR):
+        (directory / program.name).symlink_to(program)
+    return job
+
+
+@pytest.fixture
 def hrfs(test):
     """hrfs(*args, status=0, cwd=None, input=None, user=None, timeout=30) -> CompletedProcess with text.
 

@@ -19,6 +19,7 @@
 
 static const char usage[] = "hrfs-job --control FD [--cwd DIR] [--listen-fds N] [--listen-names A:B] "
 			    "[--pty|--foreground] [--witness DIR] -- PROGRAM [ARG…]\n"
+			    "hrfs-job --why-not\n"
 			    "Started by hrfs-supervisor; it is of no use by hand.\n";
 
 static const struct option options[] = {
@@ -93,6 +94,18 @@ static void begin_witness(int control, const char *mountpoint)
 		witness_tell(control, group, buf_str(&why));
 }
 
+/* For whoever wants to know before there is a job. */
+static int say_why_not(void)
+{
+	AUTO_BUF why = { 0 };
+	int r = witness_probe(&why);
+
+	witness_drop();
+	if (r < 0)
+		puts(buf_str(&why));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct program program = { 0 };
@@ -105,6 +118,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "hrfs-job: %s: %s\n", argv[2], strerror(adopt_execute(argv + 2)));
 		return 125;
 	}
+	if (argc == 2 && strcmp(argv[1], "--why-not") == 0)
+		return say_why_not();
 	r = take_options(argc, argv, &program, &control, &witness);
 	if (r < 0)
 		witness = NULL;

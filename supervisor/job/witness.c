@@ -80,18 +80,19 @@ static int refuse(struct buf *why, const char *what)
 {
 	int error = errno;
 
-	if (error == EPERM)
+	if (error == EPERM && getuid() == 0)
+		buf_puts(why, "root may not do it here: it has not the capability cap_sys_admin");
+	else if (error == EPERM)
 		buf_puts(why, "hrfs-job has not the capability for it (setcap cap_sys_admin+ep, as an installation does)");
 	else
 		buf_printf(why, "%s: %s", what, strerror(error));
 	return -error;
 }
 
-int witness_begin(const char *mountpoint, int *group, struct buf *why)
+/* the group, which marks nothing yet, and the namespace. -errno */
+static int begin(struct buf *why)
 {
 	AUTO_FD events = new_group();
-	AUTO_FD mount_fd = -1;
-	int r;
 
 	if (events < 0)
 		return refuse(why, "fanotify_init");
@@ -99,6 +100,24 @@ int witness_begin(const char *mountpoint, int *group, struct buf *why)
 	 * mount (a chroot): there it does, as without the namespace */
 	if (unshare(CLONE_NEWNS) || (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) && errno != EINVAL))
 		return refuse(why, "a mount namespace of its own");
+	return take_fd(&events);
+}
+
+int witness_probe(struct buf *why)
+{
+	AUTO_FD events = begin(why);
+
+	return events < 0 ? events : 0;
+}
+
+int witness_begin(const char *mountpoint, int *group, struct buf *why)
+{
+	AUTO_FD events = begin(why);
+	AUTO_FD mount_fd = -1;
+	int r;
+
+	if (events < 0)
+		return events;
 	/* the copy: the path led to the original until now */
 	mount_fd = open(mountpoint, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (mount_fd < 0)

@@ -13,6 +13,8 @@
  * why (one line for people) says what is missing
  */
 int witness_begin(const char *mountpoint, int *group, struct buf *why);
+/* Could it, for a mount that is this user's? 0; -errno, and why. This process lives in another mount namespace then */
+int witness_probe(struct buf *why);
 /* an ordinary user's process has no capability from here on, nor what it executes */
 void witness_drop(void);
 /* hands the group on over the control socket, and with it the namespace that the paths are of, or why there is none */

@@ -4,7 +4,6 @@ import array
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,23 +15,6 @@ from tests.lib import build
 from tests.lib.running import identity
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a capability can be given to a file by root alone")
-
-
-@pytest.fixture
-def capable(test):
-    """hrfs-job as an installation has it: with the capability."""
-    directory = test.dir / "libexec"
-    directory.mkdir()
-    job = directory / "hrfs-job"
-    shutil.copy(build.HRFS_JOB, job)
-    job.chmod(0o755)
-    if os.statvfs(directory).f_flag & os.ST_NOSUID:
-        pytest.skip("capabilities of files do not count on a file system that is mounted nosuid")
-    setcap = shutil.which("setcap", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
-    if not setcap:
-        pytest.skip("setcap is not here")
-    subprocess.run([setcap, "cap_sys_admin+ep", job], check=True)
-    return job
 
 
 class Job:
@@ -217,9 +199,6 @@ def test_a_path_that_changes_meanwhile(job, theirs, test, other, capable):
 
 def test_the_whole_way_as_a_user(capable, hrfs, tree, other, test):
     """hrfs trace by an ordinary user with such an installation: the mark, and an environment without holes."""
-    for name in ("hrfs-fs", "hrfs-git", "hrfs-supervisor"):
-        folder = {"hrfs-fs": "fs", "hrfs-git": "fs/git", "hrfs-supervisor": "supervisor"}[name]
-        (capable.parent / name).symlink_to(build.BUILD / folder / name)
     (tree.src / "one").write_text("1")
     run, home = test.dir / "run-other", test.dir / "home-other"
     for directory in (run, home, tree.src):
