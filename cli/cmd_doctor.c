@@ -71,14 +71,14 @@ static void check_budget(void)
 		  "for larger trees: sudo sysctl fs.fanotify.max_user_marks=500000 (1.25 KB of memory for each that is used)");
 }
 
-/* by which way `hrfs run` knows what a change concerns: its first line begins with the same words */
-static void check_jobs(void)
+/* by which way `hrfs run` knows what a change concerns: its first line begins with the same words. answers: the mount, where it answers opens */
+static void check_jobs(bool answers)
 {
 	AUTO_JOB_PROBE p = { 0 };
 	AUTO_BUF said = { 0 };
 
 	job_probe(&p);
-	buf_printf(&said, "%s: %s", reads_how_effect(p.marks ? READS_MARK : READS_NAMES),
+	buf_printf(&said, "%s: %s", reads_how_effect(p.marks ? READS_MARK : answers ? READS_OPENS : READS_NAMES),
 		   !p.marks	  ? buf_str(&p.why) :
 		   geteuid() == 0 ? "what they open is marked, as root" :
 				    "what they open is marked, by hrfs-job's capability");
@@ -150,6 +150,7 @@ static int check_mount(const char *path)
 	if (r != CLI_OK)
 		return r;
 	printf("\n");
+	check_jobs(json_is_true(json_object_get(status, "answers_opens")));
 	check_outside(json_object_get(status, "sidedoor"));
 	check_cache(json_object_get(status, "sidedoor"));
 	check_git(json_object_get(status, "git"));
@@ -182,10 +183,12 @@ static int run_doctor(int argc, char **argv)
 	say_check(true, "fuse", "you may mount", NULL);
 	check_others();
 	check_budget();
-	check_jobs();
 	if (args.words.count)
 		return check_mount(args.words.items[0]);
-	return is_in_a_mount() ? check_mount(NULL) : CLI_OK;
+	if (is_in_a_mount())
+		return check_mount(NULL);
+	check_jobs(true); /* as hrfs run mounts */
+	return CLI_OK;
 }
 
 const struct cli_command cmd_doctor = {

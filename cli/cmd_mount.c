@@ -37,6 +37,11 @@ static void say_as_json(const struct mounted *m, const json_t *services)
 	json_decref(o);
 }
 
+static bool has_services(const struct request *q, const char *tree)
+{
+	return !q->no_services && (q->command || services_configured(tree));
+}
+
 static int start_services(const struct mounted *m, const struct request *q, json_t **services)
 {
 	struct launch_mount mount = {
@@ -47,7 +52,7 @@ static int start_services(const struct mounted *m, const struct request *q, json
 	};
 	int r;
 
-	if (q->no_services || (!q->command && !services_configured(m->place.mountpoint)))
+	if (!has_services(q, m->place.mountpoint))
 		return CLI_OK;
 	r = services_start(&mount, q->command, services);
 	if (r != CLI_OK)
@@ -125,6 +130,7 @@ static int run_mount(int argc, char **argv)
 	m.mountpoint = args.words.count > 1 ? args.words.items[1] : NULL;
 	m.foreground = q.foreground;
 	q.command = args.command;
+	m.jobs = has_services(&q, m.source);
 	r = mount_it(&m, &q);
 end:
 	strv_done(&m.options);

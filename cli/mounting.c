@@ -3,6 +3,7 @@
 #include "cli/exclude.h"
 #include "cli/fuse_check.h"
 #include "cli/fuse_conf.h"
+#include "cli/job_probe.h"
 #include "cli/launch.h"
 #include "cli/project.h"
 #include "cli/say.h"
@@ -58,6 +59,17 @@ static int decide_allow_other(struct strv *options)
 	if (has_option(options, "allow_other") || has_option(options, "noallow_other"))
 		return 0;
 	return geteuid() == 0 || fuse_conf_allows_others() ? strv_add(options, "allow_other") : 0;
+}
+
+/* What hrfs-job may not mark. The kernel asks from the beginning of a mount, or never. */
+static int decide_opens(const struct mounting *m, struct strv *options)
+{
+	AUTO_JOB_PROBE p = { 0 };
+
+	if (!m->jobs || has_option(options, "answer_opens") || has_option(options, "noanswer_opens"))
+		return 0;
+	job_probe(&p);
+	return p.marks ? 0 : strv_add(options, "answer_opens");
 }
 
 static void note_alone(struct mounted *m, const struct strv *options)
@@ -205,7 +217,7 @@ int mounting_do(struct mounting *m, struct mounted *out)
 		r = fuse_check();
 	if (r != CLI_OK)
 		return r;
-	if (decide_allow_other(&m->options) < 0)
+	if (decide_allow_other(&m->options) < 0 || decide_opens(m, &m->options) < 0)
 		return CLI_FAILED;
 	launch = (struct launch){
 		.source = out->place.in_place ? out->place.source : out->place.source_path,

@@ -10,6 +10,7 @@ struct mounting {
 	const char *mountpoint; /* NULL: over the source */
 	struct strv options;	/* words of -o; grows by what is decided here */
 	bool foreground;
+	bool jobs; /* will run in it, and what they read is to be known: opens are answered where nothing better sees them */
 	bool ancestors_know; /* the shell that waits for this command needs no hint to enter the mount */
 	int lifeline;	     /* read end of a pipe, -1: none */
 };

@@ -55,7 +55,7 @@ static int use_existing(const struct run_request *q, const struct run_tree *t)
 /* The mount lives as long as somebody holds the pipe's end: in whatever way this process dies, it goes. */
 static int use_own(const struct run_request *q, const struct run_tree *t)
 {
-	struct mounting m = { .source = t->root.data, .mountpoint = q->at, .ancestors_know = true, .lifeline = -1 };
+	struct mounting m = { .source = t->root.data, .mountpoint = q->at, .jobs = !q->blind, .ancestors_know = true, .lifeline = -1 };
 	AUTO_MOUNTED done = { 0 };
 	int lifeline[2];
 	int r;

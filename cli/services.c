@@ -4,11 +4,11 @@
 #include "core/config.h"
 #include <string.h>
 
-bool services_configured(const char *mountpoint)
+bool services_configured(const char *tree)
 {
 	AUTO_BUF path = { 0 };
 
-	return buf_printf(&path, "%s/" CONFIG_FILE_NAME, mountpoint) == 0 && access(path.data, F_OK) == 0;
+	return buf_printf(&path, "%s/" CONFIG_FILE_NAME, tree) == 0 && access(path.data, F_OK) == 0;
 }
 
 int services_start(const struct launch_mount *m, char *const *command, json_t **ready)

@@ -3,7 +3,7 @@
 #include "cli/launch.h"
 
 /* has the tree a configuration? */
-bool services_configured(const char *mountpoint);
+bool services_configured(const char *tree);
 /* Starts the supervisor in the background. command NULL: what hrfs.yaml says. CLI_OK or the exit code, said. */
 int services_start(const struct launch_mount *m, char *const *command, json_t **ready);
 /* says why what hrfs.yaml says now is not in force; true when there was something to say */

@@ -231,7 +231,8 @@ int client_receive(struct client *c, int64_t timeout_ms, json_t **out)
 bool client_is_unilateral(const json_t *object)
 {
 	return json_object_get(object, "subscription") || json_object_get(object, "log") ||
-	       json_object_get(object, "hrfs-request") || json_object_get(object, "hrfs-cancelled");
+	       json_object_get(object, "hrfs-request") || json_object_get(object, "hrfs-cancelled") ||
+	       json_object_get(object, "hrfs-opened");
 }
 
 int client_call(struct client *c, json_t *request, int64_t timeout_ms, json_t **answer)

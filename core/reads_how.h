@@ -4,6 +4,7 @@
 enum reads_how {
 	READS_UNKNOWN, /* not told yet */
 	READS_MARK,    /* what it opens and the names it asks for */
+	READS_OPENS,   /* the same, where the mount answers each open */
 	READS_NAMES,   /* only the names that it asks for, while its window is open */
 	READS_NOTHING, /* everything that is not ignored counts as read */
 };

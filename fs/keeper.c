@@ -125,6 +125,7 @@ static void configure(struct worker_config *c, const struct options *o)
 	c->allow_other = o->mount.allow_other;
 	c->sidedoor_off = o->no_sidedoor || o->sole_writer;
 	c->sole_writer = o->sole_writer;
+	c->answer_opens = o->answer_opens;
 	c->read_only = o->mount.read_only;
 	c->foreground = o->foreground;
 	c->replay = (uint8_t)o->replay;

@@ -6,10 +6,13 @@
 #include "fs/feature.h"
 #include "fs/lower.h"
 #include "fs/notify.h"
+#include "fs/opens.h"
 #include "fs/recent.h"
 #include "fs/untold.h"
 #include "fs/window.h"
 #include <errno.h>
+
+#define FMODE_EXEC 0x20 /* of the kernel's include/linux/fs.h: execve opens */
 
 struct ops_options ops_options;
 
@@ -103,10 +106,29 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 /*
  * ENOSYS, once: the kernel opens without asking from then on, and no open file has state here. An
  * operation left out of the table would not do, libfuse answers success for it.
+ * Where opens are to be seen the answer is what the kernel takes for granted otherwise.
  */
+static void answer_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi, unsigned how)
+{
+	if (!shared->config.answer_opens) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	opens_note(fuse_req_ctx(req)->pid, id, how);
+	fi->fh = 0;
+	fi->keep_cache = 1;
+	fuse_reply_open(req, fi);
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
-	fuse_reply_err(req, ENOSYS);
+	answer_open(req, id, fi, OPEN_CONTENT | (fi->flags & FMODE_EXEC ? OPEN_EXECUTED : 0));
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	fi->cache_readdir = 1;
+	answer_open(req, id, fi, OPEN_LISTED);
 }
 
 static const struct {
@@ -160,7 +182,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.listxattr = op_listxattr,
 	.removexattr = op_removexattr,
 	.open = op_open,
-	.opendir = op_open,
+	.opendir = op_opendir,
 	.read = op_read,
 	.write = op_write,
 	.fsync = op_fsync,

@@ -8,6 +8,7 @@
 #include "fs/intent.h"
 #include "fs/keep.h"
 #include "fs/lower.h"
+#include "fs/opens.h"
 #include "fs/ops.h"
 #include "fs/recent.h"
 #include "fs/untold.h"
@@ -290,6 +291,7 @@ void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, st
 	e.generation = f.id >> 32;
 	fi->fh = 0;
 	fi->keep_cache = 1;
+	opens_note(fuse_req_ctx(req)->pid, f.id, OPEN_CONTENT);
 	window_who(fuse_req_ctx(req)->pid, &who);
 	window_answer_begin();
 	window_made(&who, dir, name);

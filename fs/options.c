@@ -49,6 +49,8 @@ static const struct key keys[] = {
 	{ "sole_writer", FLAG_ON, AT(sole_writer), 0, 0 },
 	{ "no_takeover", FLAG_ON, AT(no_takeover), 0, 0 },
 	{ "no_sidedoor", FLAG_ON, AT(no_sidedoor), 0, 0 },
+	{ "answer_opens", FLAG_ON, AT(answer_opens), 0, 0 },
+	{ "noanswer_opens", FLAG_OFF, AT(answer_opens), 0, 0 },
 	{ "without", FEATURES, AT(without), 0, 0 },
 	{ "replay", REPLAY, AT(replay), 0, 0 },
 	{ "threads", NUMBER, AT(threads), 1, LANES_MAX },

@@ -7,7 +7,7 @@
 struct options {
 	struct mount_options mount; /* strings point into argv or are static */
 	const char *source;	    /* as given; the keeper makes it absolute */
-	bool sole_writer, foreground, no_takeover, no_sidedoor;
+	bool sole_writer, foreground, no_takeover, no_sidedoor, answer_opens;
 	uint32_t without; /* bits of enum feature */
 	int threads, settle_quiet_ms, settle_cap_ms;
 	enum replay_mode replay;

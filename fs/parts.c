@@ -112,6 +112,7 @@ static void add_status(void *object)
 	json_object_set_new(o, "nodes", json_integer((json_int_t)nodes));
 	json_object_set_new(o, "threads", json_integer(shared->lane_count));
 	json_object_set_new(o, "sole_writer", json_boolean(shared->config.sole_writer));
+	json_object_set_new(o, "answers_opens", json_boolean(shared->config.answer_opens));
 	/* not "log": an object with that key is a push to every client of Watchman */
 	json_object_set_new(o, "daemon_log", json_string(shared->config.log_path));
 	count_requests(o);

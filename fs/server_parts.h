@@ -383,6 +383,8 @@ void supervisor_expect(void);
 /* Has it ended instead? true: somebody waits for it */
 bool supervisor_check_expected(void);
 void jobs_of_connection_end(const struct connection *c);
+/* Who has named jobs is told what they have opened: before the changes that came after. */
+void jobs_tell_opened(void);
 /* the pid of {"pid":N}; false: it is none, and that is answered */
 bool request_pid(struct request *r, pid_t *pid);
 
@@ -390,7 +392,10 @@ bool request_pid(struct request *r, pid_t *pid);
 
 /* Opens a window for the job and answers (r is taken over) once what the kernel knows has become doubtful. */
 void job_window_open(struct request *r, const char *job, pid_t pid);
+/* the job is over */
 void job_window_close(pid_t pid);
+/* what it has opened since it was asked for its names last, where that is noted */
+void job_tell_opened(struct connection *c, pid_t pid);
 
 /* ---- commands, by file ---- */
 

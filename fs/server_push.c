@@ -391,6 +391,7 @@ void push_all(void)
 {
 	struct subscription *s;
 
+	jobs_tell_opened();
 	TAILQ_FOREACH(s, &server.subscriptions, link)
 	push_to(s);
 }

@@ -290,7 +290,7 @@ void cmd_register(struct request *r)
 /* of every connection that has named one; they end with it */
 struct owned_job {
 	TAILQ_ENTRY(owned_job) link;
-	const struct connection *connection;
+	struct connection *connection;
 	char name[WRITER_JOB_SIZE];
 	pid_t pid;
 };
@@ -328,6 +328,14 @@ void jobs_of_connection_end(const struct connection *c)
 	}
 }
 
+void jobs_tell_opened(void)
+{
+	struct owned_job *j;
+
+	TAILQ_FOREACH(j, &jobs, link)
+	job_tell_opened(j->connection, j->pid);
+}
+
 static bool read_job(struct request *r, const char **name)
 {
 	*name = json_string_value(json_object_get(request_option(r, 0), "job"));
@@ -351,7 +359,7 @@ bool request_pid(struct request *r, pid_t *pid)
 }
 
 /* 0 or -errno */
-static int add_job(const struct connection *c, const char *name, pid_t pid)
+static int add_job(struct connection *c, const char *name, pid_t pid)
 {
 	struct owned_job *j = find_job(c, name, pid);
 	int r;

@@ -121,6 +121,7 @@ struct worker_config {
 	/* fs/sidedoor_heard.c; what its workers know, not what the keeper tells */
 	_Atomic uint64_t lost_count, lost_at_whole, whole;
 	char source_path[PATH_MAX]; /* as it was given, absolute: with its links (fs/follow.h) */
+	uint8_t answer_opens;	    /* fs/opens.h; the kernel asks as long as it has always been answered */
 };
 
 enum area_kind {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define ANCESTORS_MAX 64
+#define TRIES 16
 
 uint64_t caller_namespace(pid_t tid)
 {
@@ -22,7 +23,7 @@ uint64_t caller_namespace(pid_t tid)
 	return sscanf(text, "mnt:[%llu]", &number) == 1 ? number : 0;
 }
 
-static bool is_git(pid_t tid)
+bool caller_is_git(pid_t tid)
 {
 	char path[64], name[32];
 	AUTO_FD fd = -1;
@@ -37,19 +38,41 @@ static bool is_git(pid_t tid)
 	return strncmp(name, "git", 3) == 0 && strchr("\n-", name[3]);
 }
 
-static const struct caller_job *by_ancestors(pid_t pid, const struct caller_job *jobs, size_t count)
+/* NULL: none of them; *again: an ancestor has ended just now, and what it leaves has another parent */
+static const struct caller_job *go_up(pid_t tid, const struct caller_job *jobs, size_t count, bool *again)
 {
 	struct proc_stat st;
+	pid_t pid = tid;
 
+	*again = false;
 	for (int i = 0; pid > 1 && i < ANCESTORS_MAX; i++) {
 		for (size_t k = 0; k < count; k++)
 			if (jobs[k].pid == pid)
 				return &jobs[k];
-		if (proc_stat(pid, &st) < 0)
+		if (proc_stat(pid, &st) < 0) {
+			*again = pid != tid;
 			return NULL;
+		}
 		pid = st.parent;
 	}
 	return NULL;
+}
+
+static const struct caller_job *by_ancestors(pid_t tid, const struct caller_job *jobs, size_t count)
+{
+	const struct caller_job *found = NULL;
+	bool again = true;
+
+	for (int i = 0; again && i < TRIES; i++)
+		found = go_up(tid, jobs, count, &again);
+	return found;
+}
+
+pid_t caller_descends(pid_t tid, const struct caller_job *jobs, size_t count)
+{
+	const struct caller_job *j = by_ancestors(tid, jobs, count);
+
+	return j ? j->pid : 0;
 }
 
 /* a mount namespace of ours is never left, nor another's number used for it */
@@ -88,7 +111,7 @@ void caller_find(pid_t tid, const struct caller_job *jobs, size_t count, struct 
 	if (!j)
 		return;
 	out->job = j->pid;
-	out->git = is_git(tid);
+	out->git = caller_is_git(tid);
 	if (out->git)
 		out->pid = proc_of_thread(tid);
 }

@@ -20,4 +20,7 @@ struct caller_found {
 
 /* 0: it may not be looked into, or is gone */
 uint64_t caller_namespace(pid_t tid);
+/* the one of them that the thread is or descends from; 0: none */
+pid_t caller_descends(pid_t tid, const struct caller_job *jobs, size_t count);
+bool caller_is_git(pid_t tid);
 void caller_find(pid_t tid, const struct caller_job *jobs, size_t count, struct caller_found *out);

@@ -8,6 +8,7 @@
 #include "core/base/loop.h"
 #include "core/base/strv.h"
 #include "core/change.h"
+#include "core/json.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -58,6 +59,10 @@ int engine_configure(struct engine *e, struct settings *settings, const struct s
 void engine_take(struct engine *e, const struct batch *b, int64_t settle_ms);
 /* everything may have changed */
 void engine_take_all(struct engine *e);
+/* what one of its jobs has opened, as the mount tells it: before the batches of what was changed after */
+void engine_take_opened(struct engine *e, const json_t *told);
+/* the mount's worker is another one */
+void engine_cut(struct engine *e);
 /* looks for what is built into the tree and lies outside of it, and watches that; after: where a batch may have changed it */
 void engine_look_outside(struct engine *e);
 void engine_look_outside_after(struct engine *e, const struct batch *b);

@@ -60,8 +60,8 @@ static void answered_nothing(const json_t *answer, void *arg)
 
 static json_t *about(const struct job *j, const char *command, bool window)
 {
-	return json_pack("[s,{s:s,s:i,s:b,s:I}]", command, "job", j->name, "pid", (int)j->pid, "window", (int)window,
-			 "known", (json_int_t)j->known);
+	return json_pack("[s,{s:s,s:i,s:b,s:b,s:I}]", command, "job", j->name, "pid", (int)j->pid, "window", (int)window,
+			 "opens", (int)window, "known", (json_int_t)j->known);
 }
 
 static void end(struct job *j)
@@ -146,7 +146,8 @@ static void on_announced(const json_t *answer, void *arg)
 	j->asked = false;
 	if (j->reads && !j->announced) {
 		reads_begun(j->service, j->stage, json_string_value(json_object_get(answer, "clock")));
-		reads_take_window(j->reads, json_is_true(json_object_get(answer, "window")));
+		reads_take_window(j->reads, json_is_true(json_object_get(answer, "window")),
+				  json_is_true(json_object_get(answer, "opens")));
 	}
 	j->announced = true;
 	if (j->reads)
@@ -214,6 +215,22 @@ int job_start(struct service *s, const char *stage, struct process_options *opti
 struct reads *job_reads(struct job *j)
 {
 	return j->reads;
+}
+
+void engine_take_opened(struct engine *e, const json_t *told)
+{
+	json_int_t pid = json_integer_value(json_object_get(told, "pid"));
+
+	for (struct job *j = e->jobs; j; j = j->next)
+		if (j->pid == pid && j->reads)
+			reads_take_opened(j->reads, told);
+}
+
+void engine_cut(struct engine *e)
+{
+	for (struct job *j = e->jobs; j; j = j->next)
+		if (j->reads)
+			reads_cut(j->reads);
 }
 
 static void on_closed(struct reads *r, void *arg)

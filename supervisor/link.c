@@ -246,6 +246,8 @@ static void on_push(const json_t *o, void *arg)
 		l->options.request(json_integer_value(id), json_object_get(o, "command"), l->options.arg);
 	else if ((id = json_object_get(o, "hrfs-cancelled")))
 		l->options.cancelled(json_integer_value(id), l->options.arg);
+	else if ((id = json_object_get(o, "hrfs-opened")) && l->options.opened)
+		l->options.opened(id, l->options.arg);
 }
 
 static void reconnect_later(struct link *l);

@@ -22,6 +22,8 @@ struct link_options {
 	void (*batch)(const struct batch *b, int64_t settle_ms, void *arg);
 	/* the journal is another one, or does not reach back: everything may have changed */
 	void (*fresh)(void *arg);
+	/* what a job has opened that was named here (hrfs-opened). NULL: nobody wants to know */
+	void (*opened)(const json_t *told, void *arg);
 	/* somebody asks; command: as received, valid during the call */
 	void (*request)(int64_t id, const json_t *command, void *arg);
 	void (*cancelled)(int64_t id, void *arg);

@@ -25,6 +25,8 @@ struct reads {
 	struct map opened; /* path -> struct opened *, while the window is open */
 	struct readset set;
 	bool window, asked, closed, freed;
+	bool wanted;   /* … once more, when that is answered */
+	bool answered; /* the mount sees what it opens */
 	bool lost;   /* something that was opened is not known */
 	bool nested; /* in another mount namespace of its own making */
 	bool names_lost;
@@ -46,14 +48,20 @@ static void note(struct opened *o, unsigned how, pid_t pid)
 	o->count++;
 }
 
+/* what it reads once its window is closed is told as it comes */
+static void add(struct reads *r, const char *path, unsigned how)
+{
+	if (readset_add(&r->set, path, how) && r->closed && r->events->read)
+		r->events->read(path, how, r->arg);
+}
+
 static void on_opened(const char *path, unsigned how, pid_t pid, void *arg)
 {
 	struct reads *r = arg;
 	struct opened *o;
 
 	if (r->closed) {
-		if (readset_add(&r->set, path, how) && r->events->read)
-			r->events->read(path, how, r->arg);
+		add(r, path, how);
 		return;
 	}
 	o = map_get(&r->opened, path, strlen(path));
@@ -103,7 +111,7 @@ static bool is_of(const struct opened *o, const json_t *pids)
 }
 
 /* git: pids of processes that look at everything, and for whose sake nothing is read; NULL: none are known */
-static void take_opened(struct reads *r, const json_t *git)
+static void take_marked(struct reads *r, const json_t *git)
 {
 	struct map_entry *e = NULL;
 
@@ -117,7 +125,8 @@ static void take_opened(struct reads *r, const json_t *git)
 	map_done(&r->opened);
 }
 
-static void take_names(struct reads *r, const json_t *list, void (*fn)(struct readset *set, const char *path))
+static void take_names(struct reads *r, const json_t *list, void (*fn)(struct reads *r, const char *path, unsigned how),
+		       unsigned how)
 {
 	size_t i;
 	json_t *one;
@@ -128,43 +137,48 @@ static void take_names(struct reads *r, const json_t *list, void (*fn)(struct re
 		const char *name = bytes ? bytes : json_string_value(one);
 
 		if (name)
-			fn(&r->set, name);
+			fn(r, name, how);
 	}
 }
 
-static void add_seen(struct readset *set, const char *path)
-{
-	readset_add(set, path, READ_SEEN);
-}
-
-static void add_absent(struct readset *set, const char *path)
-{
-	readset_add(set, path, READ_ABSENT);
-}
-
-static void add_listed(struct readset *set, const char *path)
-{
-	readset_add(set, path, READ_LISTED);
-}
-
 /* it was not there because the job itself was yet to make it */
-static void drop_made(struct readset *set, const char *path)
+static void drop(struct reads *r, const char *path, unsigned how)
 {
-	readset_drop(set, path, READ_ABSENT | READ_SEEN);
+	readset_drop(&r->set, path, how);
 }
 
-static void finish(struct reads *r, const json_t *names)
+void reads_take_opened(struct reads *r, const json_t *told)
 {
-	take_opened(r, json_object_get(names, "git"));
-	take_names(r, json_object_get(names, "found"), add_seen);
-	take_names(r, json_object_get(names, "absent"), add_absent);
-	take_names(r, json_object_get(names, "listed"), add_listed);
-	take_names(r, json_object_get(names, "made"), drop_made);
+	if (!r->answered)
+		return;
+	take_names(r, json_object_get(told, "opened"), add, READ_CONTENT);
+	take_names(r, json_object_get(told, "executed"), add, READ_EXECUTED);
+	take_names(r, json_object_get(told, "opened_directories"), add, READ_LISTED);
+	if (!json_is_true(json_object_get(told, "opens_whole")))
+		on_lost(r);
+}
+
+static void close_names(struct reads *r, const json_t *names)
+{
+	take_marked(r, json_object_get(names, "git"));
+	take_names(r, json_object_get(names, "found"), add, READ_SEEN);
+	take_names(r, json_object_get(names, "absent"), add, READ_ABSENT);
+	take_names(r, json_object_get(names, "listed"), add, READ_LISTED);
+	take_names(r, json_object_get(names, "made"), drop, READ_ABSENT | READ_SEEN);
 	r->names_lost = !json_is_true(json_object_get(names, "whole"));
 	r->nested = json_is_true(json_object_get(names, "nested"));
 	r->token = json_integer_value(json_object_get(names, "known"));
 	r->closed = true;
-	if (r->done)
+}
+
+static bool ask(struct reads *r);
+
+static void finish(struct reads *r, const json_t *names)
+{
+	reads_take_opened(r, names);
+	if (!r->closed)
+		close_names(r, names);
+	if (!ask(r) && r->done)
 		r->done(r, r->done_arg);
 }
 
@@ -190,6 +204,19 @@ static void on_names(const json_t *answer, void *arg)
 		destroy(r);
 	else
 		finish(r, answer);
+}
+
+/* false: there is nothing to be told */
+static bool ask(struct reads *r)
+{
+	bool wanted = r->wanted && (!r->closed || r->answered);
+
+	r->wanted = false;
+	if (!wanted || !r->window)
+		return false;
+	r->asked = link_call(r->link, json_pack("[s,{s:i,s:b}]", "hrfs-job-names", "pid", (int)r->job, "close", 1), on_names,
+			     r) == 0;
+	return r->asked;
 }
 
 /* ---- from outside ---- */
@@ -229,11 +256,18 @@ void reads_take_group(struct reads *r, int group, const char *why)
 	}
 }
 
-void reads_take_window(struct reads *r, bool open)
+void reads_take_window(struct reads *r, bool open, bool opens)
 {
 	r->window = open;
+	r->answered = open && opens;
 	if (!open && !r->why)
 		r->why = strdup("the mount cannot tell which names it asks for");
+}
+
+void reads_cut(struct reads *r)
+{
+	if (r->answered)
+		on_lost(r);
 }
 
 void reads_catch_up(struct reads *r)
@@ -247,15 +281,11 @@ void reads_close(struct reads *r, void (*done)(struct reads *r, void *arg), void
 	r->done = done;
 	r->done_arg = arg;
 	reads_catch_up(r);
-	if (r->closed) {
+	r->wanted = true;
+	if (r->asked || ask(r))
+		return;
+	if (r->closed)
 		done(r, arg);
-		return;
-	}
-	if (r->asked)
-		return;
-	if (r->window && link_call(r->link, json_pack("[s,{s:i,s:b}]", "hrfs-job-names", "pid", (int)r->job, "close", 1),
-				   on_names, r) == 0)
-		r->asked = true;
 	else
 		finish(r, NULL);
 }
@@ -267,7 +297,7 @@ const struct readset *reads_set(const struct reads *r)
 
 bool reads_are_whole(const struct reads *r)
 {
-	return r->closed && r->window && !r->names_lost && !r->lost && !r->set.full && !(r->witness && r->nested);
+	return r->closed && r->window && !r->names_lost && !r->lost && !r->set.full && !(r->witness && r->nested && !r->answered);
 }
 
 int64_t reads_token(const struct reads *r)
@@ -277,7 +307,7 @@ int64_t reads_token(const struct reads *r)
 
 bool reads_go_on(const struct reads *r)
 {
-	return r->witness && !r->lost && !r->nested;
+	return !r->lost && (r->answered || (r->witness && !r->nested));
 }
 
 enum reads_how reads_how(const struct reads *r)
@@ -286,7 +316,9 @@ enum reads_how reads_how(const struct reads *r)
 		return READS_MARK;
 	if (!r->why)
 		return READS_UNKNOWN;
-	return r->window ? READS_NAMES : READS_NOTHING;
+	if (!r->window)
+		return READS_NOTHING;
+	return r->answered ? READS_OPENS : READS_NAMES;
 }
 
 const char *reads_why(const struct reads *r)

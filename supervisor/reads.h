@@ -1,6 +1,6 @@
 /*
- * What one run of a job reads, while it runs: what it opens, told by the mark on its copy of the mount (witness.h), and
- * the names that it asks for, told by the mount for as long as the job has a window there. On the loop's thread;
+ * What one run of a job reads, while it runs: what it opens, told by the mark on its copy of the mount (witness.h) or by
+ * the mount where that answers opens, and the names that it asks for, told by the mount for as long as the job has a window there. On the loop's thread;
  * callbacks come from the loop.
  */
 #pragma once
@@ -27,8 +27,12 @@ void reads_free(struct reads *r);
 
 /* hrfs-job's group, taken over; -1: there is none, why (copied) says why */
 void reads_take_group(struct reads *r, int group, const char *why);
-/* the mount's answer to hrfs-job-add: its window is open, or not */
-void reads_take_window(struct reads *r, bool open);
+/* the mount's answer to hrfs-job-add: its window is open, or not; opens: and it tells what the job opens, for as long as it runs */
+void reads_take_window(struct reads *r, bool open, bool opens);
+/* that: hrfs-opened. Before the changes that came after */
+void reads_take_opened(struct reads *r, const json_t *told);
+/* the mount's worker is another one: what it saw last has not been told */
+void reads_cut(struct reads *r);
 /*
  * Everything read up to now becomes known, and the names that it asks for are noted no more. done is called once (not
  * after reads_free), from the loop or from inside; again: at once.

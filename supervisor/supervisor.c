@@ -181,6 +181,15 @@ static void on_cut(void *arg)
 
 	if (s->requests)
 		requests_forget(s->requests);
+	if (s->engine)
+		engine_cut(s->engine);
+}
+
+static void on_opened(const json_t *told, void *arg)
+{
+	struct supervisor *s = arg;
+
+	engine_take_opened(s->engine, told);
 }
 
 /* ---- the beginning ---- */
@@ -337,6 +346,7 @@ static int make_link(struct supervisor *s, struct buf *error)
 		.ready = on_ready,
 		.batch = on_batch,
 		.fresh = on_fresh,
+		.opened = on_opened,
 		.request = on_request,
 		.cancelled = on_cancelled,
 		.cut = on_cut,

@@ -131,7 +131,8 @@ static void on_announced(const json_t *answer, void *arg)
 	struct trace *t = arg;
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
-	reads_take_window(t->reads, json_is_true(json_object_get(answer, "window")));
+	reads_take_window(t->reads, json_is_true(json_object_get(answer, "window")),
+			  json_is_true(json_object_get(answer, "opens")));
 	if (!t->process)
 		return;
 	if (!answer || error) {
@@ -170,7 +171,8 @@ static int start(struct trace *t, struct buf *error)
 	if (!t->reads)
 		return -ENOMEM;
 	return link_call(t->link,
-			 json_pack("[s,{s:s,s:i,s:b}]", "hrfs-job-add", "job", t->job, "pid", (int)t->pid, "window", !o->blind),
+			 json_pack("[s,{s:s,s:i,s:b,s:b}]", "hrfs-job-add", "job", t->job, "pid", (int)t->pid, "window", !o->blind,
+				   "opens", !o->blind),
 			 on_announced, t);
 }
 

@@ -26,6 +26,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.lib import build, mountinfo, processes, users
+from tests.lib.child import Child
+from tests.lib.job import own_job, unable_job
 from tests.lib.mount import Mount
 from tests.lib.running import Running, identity
 from tests.lib.wait import Deadline, wait_gone
@@ -329,23 +331,24 @@ def other():
 
 
 @pytest.fixture
+def unable(test):
+    """An environment in which hrfs-job may not mark what jobs open."""
+    return unable_job(test.dir / "unable")
+
+
+@pytest.fixture
 def capable(test):
     """hrfs-job as an installation has it, with the capability, and beside it what $HRFS_LIBEXECDIR is to hold."""
     if os.geteuid():
         pytest.skip("a capability can be given to a file by root alone")
-    directory = test.dir / "libexec"
-    directory.mkdir()
-    job = directory / "hrfs-job"
-    shutil.copy(build.HRFS_JOB, job)
-    job.chmod(0o755)
+    job = own_job(test.dir / "libexec")
+    directory = job.parent
     if os.statvfs(directory).f_flag & os.ST_NOSUID:
         pytest.skip("capabilities of files do not count on a file system that is mounted nosuid")
     setcap = shutil.which("setcap", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
     if not setcap:
         pytest.skip("setcap is not here")
     subprocess.run([setcap, "cap_sys_admin+ep", job], check=True)
-    for program in (build.HRFS_FS, build.HRFS_GIT, build.HRFS_SUPERVISOR):
-        (directory / program.name).symlink_to(program)
     return job
 
 
@@ -379,6 +382,20 @@ def hrfs(test):
         return done
 
     return run
+
+
+@pytest.fixture
+def child():
+    """child() -> Child: a process beside the test that does what it is told."""
+    made = []
+
+    def make():
+        made.append(Child())
+        return made[-1]
+
+    yield make
+    for c in made:
+        c.end()
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def own_all(who, directory):
         who.own(root, *(os.path.join(root, f) for f in files))
 
 
-def trace(who, test, place, directory, command, name):
+def trace(who, test, place, directory, command, name, env=None):
     """The report and what strace saw in the same run."""
     out = test.dir / "out"
     out.mkdir(exist_ok=True)
@@ -126,6 +126,7 @@ def trace(who, test, place, directory, command, name):
         *["env", "-C", directory, *command],
         cwd=test.dir,  # an ordinary user's mount is closed to root
         timeout=60,
+        env=env,
     )
     return json.loads(report.read_text()), Straced(log, place, place)
 
@@ -162,8 +163,8 @@ def compare(report, straced, exact):
     assert report["whole"] is True
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_against_strace(who, test, place, job):
+def make(who, place, job):
+    """Its files, and what it runs."""
     files, command = JOBS[job]
     need("strace")
     need(command[0])
@@ -178,15 +179,40 @@ def test_against_strace(who, test, place, job):
         if text.startswith("#!"):
             file.chmod(0o755)
     own_all(who, place)
-    mount = who.mount(place)
+    return command
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("job", JOBS)
+def test_against_strace(who, test, place, job, answered, unable):
+    """By the mark where hrfs-job may make it, by the names alone where not, or by opens that the mount answers."""
+    command = make(who, place, job)
+    mount = who.mount(*(["-o", "answer_opens"] if answered else []), place)
+    # root's hrfs-job has no capability for others
+    way = "opens" if answered else "mark" if build.job_may_mark() and who.user is None else "names"
     with Others(place / "alien") if who.user is None else open(os.devnull):
         for name in ("cold", "again"):
-            report, straced = trace(who, test, place, job, command, name)
-            # root's hrfs-job has no capability for others
-            assert report["witness"] == ("mark" if build.job_may_mark() and who.user is None else "names")
-            compare(report, straced, report["witness"] == "mark")
+            report, straced = trace(who, test, place, job, command, name, unable if answered else None)
+            assert report["witness"] == way
+            compare(report, straced, way != "names")
             assert report["status"] == 0
     who.umount(mount["mountpoint"])
+
+
+@pytest.mark.skipif(not build.job_may_mark(), reason="an ordinary user's hrfs-job has no capability in a build tree")
+@pytest.mark.any_user
+@pytest.mark.parametrize("job", JOBS)
+def test_the_same_by_mark_and_by_answered_opens(cli, test, place, job, unable):
+    seen = {}
+    for way, options, env in (("mark", [], None), ("opens", ["-o", "answer_opens"], unable)):
+        shutil.rmtree(place / job, ignore_errors=True)
+        command = make(cli, place, job)
+        mount = cli.mount(*options, place)
+        report, _ = trace(cli, test, place, job, command, way, env)
+        assert report["witness"] == way and report["whole"]
+        seen[way] = {(entry["path"], how) for entry in report["paths"] for how in entry["how"]}
+        cli.umount(mount["mountpoint"])
+    assert seen["mark"] == seen["opens"]
 
 
 def test_the_mounts_worker_dies(cli, place, test):

@@ -63,7 +63,7 @@ class Client:
 
     @staticmethod
     def unilateral(answer):
-        return "subscription" in answer or "log" in answer or "hrfs-request" in answer or "hrfs-cancelled" in answer
+        return any(key in answer for key in ("subscription", "log", "hrfs-request", "hrfs-cancelled", "hrfs-opened"))
 
     def answer(self, timeout=None):
         while self.unilateral(answer := self.receive(timeout)):

@@ -86,7 +86,7 @@ class Straced:
                 self._add(self.seen, paths[0])
             else:
                 real = _text(target)
-                self._add(self.directories if os.path.isdir(real) else self.opened, real)
+                self._add(self.directories if "O_DIRECTORY" in args or os.path.isdir(real) else self.opened, real)
                 self._add(self.seen, paths[0])
             if "O_CREAT" in args:
                 self._add(self.made, paths[0])

@@ -52,7 +52,7 @@ def differences(plain, mounted):
 
 
 @pytest.mark.time_limit(200)
-@pytest.mark.parametrize("options", ["", "sole_writer", "threads=1"])
+@pytest.mark.parametrize("options", ["", "sole_writer", "threads=1", "answer_opens"])
 def test_same_answers(mount, tree, options):
     plain = tree.dir / "plain"
     plain.mkdir()

@@ -2,45 +2,10 @@
 
 import os
 import random
-import subprocess
 import sys
 import threading
 
 import pytest
-
-# does what it is told by lines of Python, as a job of its own
-CHILD = "import os, sys\nfor line in sys.stdin:\n    exec(line)\n    print('done', flush=True)\n"
-
-
-class Child:
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.pid = self.process.pid
-
-    def do(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-
-@pytest.fixture
-def child():
-    made = []
-
-    def make():
-        made.append(Child())
-        return made[-1]
-
-    yield make
-    for c in made:
-        c.end()
 
 
 @pytest.fixture

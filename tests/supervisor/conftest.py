@@ -28,7 +28,7 @@ def supervise(start, tree, mount):
 
     made = []
 
-    def make(config, *options, files=None, mount_env=None, mount_options="", prepare=None, **more):
+    def make(config, *options, files=None, mount_env=None, mount_options=None, prepare=None, **more):
         write = {"server.py": SERVER, "text": "one", **(files or {})}
         if config is not None:
             write["hrfs.yaml"] = config
@@ -38,6 +38,8 @@ def supervise(start, tree, mount):
             file.write_text(text)
         if prepare:
             prepare(tree.src)
+        if mount_options is None:
+            mount_options = "" if build.job_may_mark() else "answer_opens"  # as hrfs run mounts
         made.append(Supervised(mount(env=mount_env, options=mount_options), start, *options, **more))
         return made[-1]
 

@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import textwrap
 
 import pytest
@@ -52,31 +53,42 @@ FILES = {
 }
 MARKED = build.job_may_mark()
 needs_mark = pytest.mark.skipif(not MARKED, reason="an ordinary user's hrfs-job has no capability in a build tree")
+# how it is known what a job opens, where the tests choose
+by_each = pytest.mark.parametrize("web", ["mark", "opens"] if MARKED else ["opens"], indirect=True)
+by_each_and_names = pytest.mark.parametrize("web", ["mark", "opens", "names"] if MARKED else ["opens", "names"], indirect=True)
+by_opens = pytest.mark.parametrize("web", ["opens"], indirect=True)
 
 
 @pytest.fixture
-def web(supervise):
-    """web(config, files, …) -> Web"""
+def web(supervise, request, unable):
+    """web(config, files, …) -> Web. Of the ways that hrfs run would take the best one, unless a parameter says which."""
+    way = getattr(request, "param", None)
+    chosen = {"mark": {}, "opens": {"env": unable, "mount_options": "answer_opens"}, "names": {"env": unable, "mount_options": ""}}
 
     def make(config=CONFIG, files=FILES, **more):
-        return Web(supervise(config, files=files, **more).ready())
+        return Web(supervise(config, files=files, **chosen.get(way, {}), **more).ready())
 
     return make
 
 
-def test_the_first_line_says_how_it_is_known(web):
-    """As root by the mark; an ordinary user is told what would better it."""
+@by_each_and_names
+def test_the_first_line_says_how_it_is_known(web, request):
+    """And what would better it."""
     w = web()
     line = w.s.run.output().splitlines()[0]
-    if MARKED:
+    way = w.s.service("web")["witness"]
+    assert way == request.node.callspec.params["web"]
+    if way == "mark":
         assert line == "hrfs: a change reloads what has read it, and nothing else"
+        return
+    if way == "opens":
+        assert line.startswith("hrfs: a change reloads what has read it, and nothing else, at the price of a question for each open: ")
     else:
         assert line.startswith("hrfs: a change builds what has asked for it; what is running is restarted for any")
-        assert "hrfs-job has not the capability for it (setcap cap_sys_admin+ep" in line
-    assert w.s.service("web")["witness"] == ("mark" if MARKED else "names")
+    assert "root may not do it here" in line if os.geteuid() == 0 else "hrfs-job has not the capability for it (setcap" in line
 
 
-@needs_mark
+@by_each
 def test_what_nobody_has_read_does_nothing(web):
     w = web()
     assert w.write("README", "other") == "nothing"
@@ -85,7 +97,7 @@ def test_what_nobody_has_read_does_nothing(web):
     assert w.s.service("web")["generation"] == 1
 
 
-@needs_mark
+@by_each
 def test_the_job_that_has_read_it_is_stale(web):
     w = web()
     assert w.write("in/a", "b\n") == ("restart", True)
@@ -94,7 +106,6 @@ def test_the_job_that_has_read_it_is_stale(web):
     assert w.s.output("web").count("serving ['b', '1'] d") == 2
 
 
-@needs_mark
 def test_a_build_that_changes_nothing_restarts_nothing(web):
     w = web()
     assert w.write("in/a", "a\n# a comment\n") == ("build", True)
@@ -103,25 +114,26 @@ def test_a_build_that_changes_nothing_restarts_nothing(web):
     assert w.write("in/a", "b\n") == ("build", True)
 
 
+@by_each_and_names
 def test_names_looked_for_in_vain(web):
     w = web()
     assert w.write("in/extra", "more\n") == ("restart", True)
     assert "serving ['a', '1', 'more'] c" in w.s.output("web")
 
 
+@by_each
 def test_new_names_in_a_directory_that_was_listed(web):
     w = web()
     assert w.write("in/list/two", "2\n") == ("restart", True)
-    if MARKED:
-        assert w.write("in/list/.two.swp", "x") == "nothing"
+    assert w.write("in/list/.two.swp", "x") == "nothing"
 
 
-@needs_mark
 def test_what_is_ignored_and_read_counts(web):
     w = web(files={**FILES, ".gitignore": "out\nconf\n"})
     assert w.write("conf", "d") == ("restart", False)
 
 
+@by_each_and_names
 def test_outputs(web):
     w = web()
     before = w.number()
@@ -132,7 +144,7 @@ def test_outputs(web):
     assert (w.path / "out/made").read_text() == "a\n1\n\n"
 
 
-@needs_mark
+@by_each
 def test_what_a_server_reads_later(web):
     w = web()
     assert w.write("page", "q") == "nothing"
@@ -141,6 +153,18 @@ def test_what_a_server_reads_later(web):
     # told by the kernel in its own time; by then it is read
     wait_until(lambda: w.write("page", os.urandom(4).hex()) != "nothing")
     assert w.s.reloads("web")[0]["cause"][0]["name"] == "page"
+
+
+@by_opens
+def test_what_a_server_reads_later_counts_at_once(web):
+    """It waits for its answer, so that it is known by then."""
+    w = web()
+    assert w.write("page", "q") == "nothing"
+    os.kill(w.s.service("web")["pid"], signal.SIGUSR1)
+    w.s.run.wait_for("page q")
+    assert w.write("page", "r") == ("restart", False)
+    assert w.s.reloads("web")[0]["cause"][0]["name"] == "page"
+    assert w.write("README", "other") == "nothing"
 
 
 @needs_mark
@@ -156,7 +180,6 @@ def test_what_is_lost_counts_as_read(web):
     assert w.write("README", "third") == "nothing"
 
 
-@needs_mark
 def test_while_a_build_runs(web, tree):
     """What it has read already counts once it has ended, what it does not read does not."""
     ask, answer = tree.dir / "ask", tree.dir / "answer"
@@ -184,7 +207,6 @@ def test_while_a_build_runs(web, tree):
         os.close(answered)
 
 
-@needs_mark
 def test_a_check_runs_for_what_it_has_read(web):
     w = web(CONFIG + "    check: sh check.sh\n", {**FILES, "check.sh": "echo checked; cat README\n"})
 
@@ -209,7 +231,28 @@ def test_another_way_into_the_mount(web):
     assert w.write("page", "other") == ("restart", False)
 
 
-@needs_mark
+@by_opens
+def test_another_way_into_a_mount_that_answers_opens(web):
+    """It is seen there, whichever way it takes."""
+    inside = ["unshare", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*inside, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs unshare, and that it may make a user namespace")
+    w = web(CONFIG.replace("python3 main.py", " ".join([*inside, "python3", "main.py"])))
+    assert w.write("README", "other") == "nothing"
+    assert w.write("page", "other") == "nothing"
+    assert w.write("conf", "d") == ("restart", False)
+
+
+@by_opens
+def test_the_mounts_worker_dies(web):
+    """What the server opened just before it may not have been told: anything restarts it."""
+    w = web()
+    os.kill(w.s.m.worker_pid(), 9)
+    w.s.run.wait_for("event=witness_lost")
+    w.s.ready()
+    assert w.write("README", "other") == ("restart", False)
+
+
 def test_a_command_whose_work_others_do(web, test):
     """docker's daemon reads what nobody can see."""
     docker = test.dir / "bin" / "docker"
@@ -229,7 +272,6 @@ def test_patterns_keep_their_meaning(web):
     assert w.write("conf", "d") == "nothing"
 
 
-@needs_mark
 def test_from_scratch(web):
     w = web()
     w.s.ask("hrfs-reload", {"full": True})
@@ -238,7 +280,6 @@ def test_from_scratch(web):
     assert w.write("in/a", "x\n") == ("restart", True)
 
 
-@needs_mark
 def test_the_supervisor_is_killed(web, supervise):
     """The next one knows nothing yet: it starts everything, then knows."""
     w = web()
@@ -287,7 +328,6 @@ func main() {
 COMPILED = "services:\n  web:\n    build: {}\n    run: bin/web\n    ready: log:^up\n"
 
 
-@needs_mark
 @pytest.mark.parametrize("ignored", [True, False])
 @pytest.mark.parametrize("language", ["c", pytest.param("go", marks=pytest.mark.any_user)])
 def test_a_comment_restarts_nothing(web, language, ignored):
@@ -309,8 +349,8 @@ def test_a_comment_restarts_nothing(web, language, ignored):
     assert w.s.service("web")["generation"] == 2
 
 
-@needs_mark
 @pytest.mark.any_user
+@by_each
 def test_a_tree_of_git(web):
     """go build asks git for the state of the whole tree: that is not what the program is made of."""
     from tests.lib import gits
@@ -328,7 +368,7 @@ def test_a_tree_of_git(web):
 # ---- asking ----
 
 
-@needs_mark
+@by_each
 def test_who_reads_what(web):
     w = web()
     answer = w.s.ask("hrfs-deps", {"service": "web"})
@@ -342,10 +382,9 @@ def test_who_reads_what(web):
     assert "error" in w.s.m.client().ask("hrfs-deps", str(w.path), {"service": "nosuch"})
 
 
-@needs_mark
 def test_what_was_avoided_is_counted(web):
     w = web()
-    assert w.s.service("web")["witness"] == "mark"
+    assert w.s.service("web")["witness"] == ("mark" if MARKED else "opens")
     assert w.write("README", "other") == "nothing"
     assert w.write("in/a", "b\n") == ("restart", True)
     assert w.write("in/a", "b\n#\n") == ("build", True)
@@ -376,7 +415,6 @@ services:
 """
 
 
-@needs_mark
 def test_a_chain(supervise):
     """A generator, a library, three servers: nothing says who depends on whom."""
     files = {"schema": "s\n", "lib.c": "l\n", "one.c": "1\n", "other.c": "o\n", "generated": "s\n", "lib.a": "s\nl\n"}
@@ -419,7 +457,6 @@ services:
 ROUND_FILES = {"seed": "s\n", "a.out": "", "b.out": ""}
 
 
-@needs_mark
 def test_a_circle(supervise):
     """Each writes something new for the other: that ends, and it is said who does what."""
     s = supervise(ROUND.format("(cat seed b.out; echo x)"), files=ROUND_FILES)
@@ -437,7 +474,6 @@ def test_a_circle(supervise):
     assert re.search(said, s.run.output()[before:])
 
 
-@needs_mark
 def test_a_circle_that_ends(supervise):
     """Once round, and nothing differs any more: as a document with its table of contents needs."""
     s = supervise(ROUND.format("sort -u seed b.out"), files=ROUND_FILES).ready()
@@ -447,7 +483,7 @@ def test_a_circle_that_ends(supervise):
     assert "times round" not in s.run.output()
 
 
-@needs_mark
+@by_each
 def test_read_and_changed_while_hrfs_was_held_up(web, test):
     """That the server has read it and that it has changed are told at once: the first counts for the second."""
     seen = test.dir / "seen"
