@@ -2,25 +2,42 @@
 
     python3 bench/witness.py [--rounds N]
 
-The same commands, in turns: natively, on the mount by themselves, by `hrfs trace` (as a service's first run is seen) and as a
-service that runs again. The time is the command's own. None of them writes into the tree, so that nothing runs by itself.
+The same commands, in turns: natively, on the mount by themselves, by `hrfs trace` (as a service's first run is seen), as a
+service that runs again, and the same on a mount that answers opens, as it is where hrfs-job may not mark what its job opens. The
+time is the command's own. None of them writes into the tree, so that nothing runs by itself.
 """
 
 import argparse
+import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import time
 
 from common import BUILD, Place, Table, emit, until
+from tests.lib.job import unable_job
 
-SOURCES, MODULES, LIBRARIES = 300, 2000, 60
+SOURCES, MODULES, LIBRARIES, REQUESTS = 300, 2000, 60, 5000
+ROUNDS_LEAST, ROUNDS_MOST, ROW_SECONDS = 3, 9, 14  # so that it takes three minutes in all
 # writes down how long the command takes: TIME DIRECTORY COMMAND...
 CLOCK = "import os, subprocess, sys, time; os.chdir(sys.argv[2]); t = time.perf_counter(); "
 CLOCK += "c = subprocess.run(sys.argv[3:], stdout=subprocess.DEVNULL).returncode; "
 CLOCK += "open(sys.argv[1], 'w').write(str(time.perf_counter() - t)); sys.exit(c)"
 HRFS = BUILD / "cli" / "hrfs"
+# writes down its port, then sends the file page for each byte that it gets
+SERVER = """
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+with open(sys.argv[1], "w") as f:
+    f.write(str(s.getsockname()[1]))
+while True:
+    c = s.accept()[0]
+    while c.recv(1):
+        with open("page", "rb") as f:
+            c.sendall(f.read())
+"""
 
 
 def make_c(top):
@@ -60,6 +77,7 @@ class Tree:
         make_c(top / "c")
         make_node(top / "node")
         make_go(top / "go")
+        (top / "page").write_text("page" * 100)
         git = ["git", "-C", str(top), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
         for words in ["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]:
             subprocess.run([*git, *words], check=True)
@@ -77,91 +95,169 @@ class Tree:
         yield "grep -r", ".", ["sh", "-c", "! grep -rq 'nothing that is there' c node go"]
 
 
-def timed(top, out, directory, command, *prefix):
-    subprocess.run([*prefix, sys.executable, "-c", CLOCK, out, directory, *command], cwd=top, check=True)
-    return float(out.read_text())
+class Trees:
+    """The same natively, in a mount whose jobs are marked, and in one that answers opens."""
+
+    def __init__(self, place):
+        objects = place.make("objects")
+        self.place, self.out = place, place.dir / "time"
+        self.native, self.tree, self.answered = (Tree(place.make(name), objects) for name in ("native", "tree", "answered"))
+        self.unable = {**os.environ, **unable_job(place.dir / "unable")}
+
+    def run(self, tree, *command):
+        """A service in a mount of its own over the tree."""
+        env = self.unable if tree is self.answered else None
+        run = self.place.start([HRFS, "run", "--", *command], cwd=tree.top, env=env)
+        until(lambda: is_done(tree.top))
+        return run
+
+    def timed(self, tree, directory, command, *prefix):
+        subprocess.run([*prefix, sys.executable, "-c", CLOCK, self.out, directory, *command], cwd=tree.top, check=True)
+        return float(self.out.read_text())
 
 
-def again(top, out):
-    subprocess.run([HRFS, "reload"], cwd=top, check=True, stderr=subprocess.DEVNULL)
-    return float(out.read_text())
+def end_all(runs):
+    for run in runs:
+        run.terminate()
+        run.wait()
 
 
 def is_done(top):
     return subprocess.run([HRFS, "wait"], cwd=top, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def measure(place, native, tree, rounds, directory, command):
-    """{way: [seconds]}"""
-    out, service_out = place.dir / "time", place.dir / "service-time"
-    trace = [HRFS, "trace", "-o", "/dev/null", "--"]
-    run = place.start([HRFS, "run", "--", sys.executable, "-c", CLOCK, service_out, directory, *command], cwd=tree.top)
-    until(lambda: is_done(tree.top))
-    ways = {
-        "native": lambda: timed(native.top, out, directory, command),
-        "blind": lambda: timed(tree.top, out, directory, command),
-        "first": lambda: timed(tree.top, out, directory, command, *trace),
-        "again": lambda: again(tree.top, service_out),
-    }
+def again(tree, out):
+    subprocess.run([HRFS, "reload"], cwd=tree.top, check=True, stderr=subprocess.DEVNULL)
+    return float(out.read_text())
+
+
+def in_turns(ways, rounds, before=lambda way: None):
+    """{way: [seconds]}. rounds: None for as many as fit into the time, three at least."""
     times = {way: [] for way in ways}
-    for n in range(rounds):
-        for way in list(ways) if n % 2 else reversed(ways):
-            timed(tree.top, out, directory, command)  # each after the same
+    start = time.monotonic()
+    while not enough(len(times["native" if "native" in times else "blind"]), rounds, time.monotonic() - start):
+        order = list(ways)
+        for way in order if len(times[order[0]]) % 2 else reversed(order):
+            before(way)
             times[way].append(ways[way]())
-    run.terminate()
-    run.wait()
     return times
 
 
-def others(place, tree, rounds):
+def enough(done, rounds, spent):
+    if rounds:
+        return done >= rounds
+    return done >= ROUNDS_LEAST and (done >= ROUNDS_MOST or spent * (done + 1) / done > ROW_SECONDS)
+
+
+def measure(trees, rounds, directory, command):
+    tree, answered = trees.tree, trees.answered
+    outs = [trees.place.dir / name for name in ("service-time", "answered-time")]
+    runs = [trees.run(t, sys.executable, "-c", CLOCK, out, directory, *command) for t, out in zip((tree, answered), outs)]
+    ways = {
+        "native": lambda: trees.timed(trees.native, directory, command),
+        "blind": lambda: trees.timed(tree, directory, command),
+        "first": lambda: trees.timed(tree, directory, command, HRFS, "trace", "-o", "/dev/null", "--"),
+        "again": lambda: again(tree, outs[0]),
+        "answered": lambda: trees.timed(answered, directory, command),
+        "answered again": lambda: again(answered, outs[1]),
+    }
+    long = trees.timed(trees.native, directory, command) > 1  # then it does not matter what was before
+
+    def the_same(way):
+        if not long:
+            trees.timed({"native": trees.native, "answered": answered, "answered again": answered}.get(way, tree), directory, command)
+
+    times = in_turns(ways, rounds, the_same)
+    end_all(runs)
+    return times
+
+
+def others(trees, rounds):
     """What git status costs somebody else: before, while a job has its first window open, and its second."""
-    out = place.dir / "time"
     status = [".", ["git", "--no-optional-locks", "status", "--short"]]
-    run = place.start([HRFS, "run", "--", "sh", "-c", "ls c >/dev/null; sleep 3"], cwd=tree.top)
-    until(lambda: is_done(tree.top))
-    times = {"blind": [], "first": [], "again": []}
-    for _ in range(rounds):
-        for way in times:
-            timed(tree.top, out, *status)
-            job = None
-            if way == "first":
-                job = place.start([HRFS, "trace", "-o", "/dev/null", "--", "sleep", "3"], cwd=tree.top)
-            elif way == "again":
-                job = place.start([HRFS, "reload"], cwd=tree.top)
-            time.sleep(0.5)  # it has begun, and does nothing more
-            times[way].append(timed(tree.top, out, *status))
-            if job:
-                job.wait()
-    run.terminate()
-    run.wait()
+    tree, began = trees.tree, trees.place.dir / "began"
+    run = trees.run(tree, "sh", "-c", f"ls c >/dev/null; echo x > {began}; sleep 1")
+
+    def meanwhile(*argv):
+        began.unlink(missing_ok=True)
+        job = trees.place.start([HRFS, *argv], cwd=tree.top)
+        until(began.exists)
+        taken = trees.timed(tree, *status)
+        job.wait()
+        return taken
+
+    ways = {
+        "blind": lambda: trees.timed(tree, *status),
+        "first": lambda: meanwhile("trace", "-o", "/dev/null", "--", "sh", "-c", f"echo x > {began}; sleep 1"),
+        "again": lambda: meanwhile("reload"),
+    }
+    times = in_turns(ways, rounds, lambda way: trees.timed(tree, *status))
+    end_all([run])
+    return times
+
+
+def ask(port):
+    """How long a client waits for all its answers."""
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        start = time.perf_counter()
+        for _ in range(REQUESTS):
+            s.sendall(b"x")
+            s.recv(4096)
+        return time.perf_counter() - start
+
+
+def serving(trees, rounds):
+    """A server that opens a file for each request."""
+    place, ports, runs, ways = trees.place, {}, [], {}
+    for way, tree, run in (
+        ("native", trees.native, None), ("blind", trees.tree, None), ("again", trees.tree, trees.run),
+        ("answered", trees.answered, None), ("answered again", trees.answered, trees.run),
+    ):  # fmt: skip
+        out = place.dir / f"port-{way.replace(' ', '-')}"
+        ports[way] = out
+        if run:
+            runs.append(run(tree, sys.executable, "-c", SERVER, out))
+    for way, tree in (("native", trees.native), ("blind", trees.tree), ("answered", trees.answered)):
+        runs.append(place.start([sys.executable, "-c", SERVER, ports[way]], cwd=tree.top))
+    for way, out in ports.items():
+        until(lambda: out.exists() and out.read_text())
+        ways[way] = lambda port=int(out.read_text()): ask(port)
+    times = in_turns(ways, rounds, lambda way: ways[way]())
+    end_all(reversed(runs))
     return times
 
 
 def cell(times, base=None):
+    if not times:
+        return ""
     median = statistics.median(times)
     text = f"{median * 1000:.0f} ({min(times) * 1000:.0f}–{max(times) * 1000:.0f})"
     return text if base is None else f"{text}, **{(median / statistics.median(base) - 1) * 100:+.1f} %**"
 
 
 def put(table, what, times):
-    blind, native = times["blind"], times.get("native")
-    table.row(what, cell(native) if native else "", cell(blind), cell(times["first"], blind), cell(times["again"], blind))
+    base = times["blind"]
+    table.row(
+        what, cell(times.get("native")), cell(base),
+        *(cell(times.get(way), base) for way in ("first", "again", "answered", "answered again")),
+    )  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int)
     rounds = parser.parse_args().rounds
     table = Table(
-        f"What a job takes, milliseconds: median (least–most) of {rounds} rounds in turns",
-        "what", "native", "on the mount, not looked at", "looked at for the first time", "looked at again",
+        f"What a job takes, milliseconds: median (least–most) of {rounds or f'{ROUNDS_LEAST} to {ROUNDS_MOST}'} rounds in turns",
+        "what", "native", "on the mount, not looked at", "marked, for the first time", "marked, again",
+        "opens answered, not looked at", "opens answered, looked at again",
     )  # fmt: skip
     with Place() as place:
-        objects = place.make("objects")
-        native, tree = Tree(place.make("native"), objects), Tree(place.make("tree"), objects)
-        for what, directory, command in tree.jobs():
-            put(table, what, measure(place, native, tree, rounds, directory, command))
-        put(table, "git status of somebody else meanwhile", others(place, tree, rounds))
+        trees = Trees(place)
+        for what, directory, command in trees.tree.jobs():
+            put(table, what, measure(trees, rounds, directory, command))
+        put(table, f"a server, {REQUESTS:,} requests that each open a file", serving(trees, rounds))
+        put(table, "git status of somebody else meanwhile", others(trees, rounds))
     emit(table)
 
 
