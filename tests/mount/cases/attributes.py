@@ -164,6 +164,25 @@ def access_times(d):
 
 
 @case
+def access_times_of_what_is_in_memory(d):
+    """Of a page that was written as a whole, of a file that grew since it was read, and once they are out of memory."""
+    f = d + "/f"
+    put(f, b"x" * 4096)
+    os.utime(f, ns=(1000, 2000))
+    get(f)
+    out = [os.stat(f).st_atime_ns > 2000]
+    with open(f, "ab") as more:
+        more.write(b"y" * 4096)
+    os.utime(f, ns=(1000, 2000))
+    get(f)
+    out.append(os.stat(f).st_atime_ns > 2000)
+    with open(f, "rb") as again:
+        os.posix_fadvise(again.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        again.read()
+    return [*out, os.stat(f).st_atime_ns > 2000]
+
+
+@case
 def xattr_sizes(d):
     """What does not fit, and how large it would be."""
     f = d + "/f"
