@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STAYS 0x10000U /* beside the opcode */
+
 static const char *const names[DIE_POINTS] = { "read", "intent", "call", "done", "stored", "sent", "crash", "follow" };
 
 void die_prepare(void)
@@ -16,7 +18,7 @@ void die_prepare(void)
 	for (uint32_t i = 0; text && text[len] && i < DIE_POINTS; i++) {
 		if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0) {
 			shared->die_point = i;
-			shared->die_opcode = (uint32_t)atoi(text + len + 1);
+			shared->die_opcode = (uint32_t)atoi(text + len + 1) | (strstr(text, ":stays") ? STAYS : 0);
 		}
 	}
 }
@@ -31,14 +33,18 @@ void die_at_step(enum die_point point, unsigned step)
 {
 	uint32_t opcode = __atomic_load_n(&shared->die_opcode, __ATOMIC_RELAXED);
 
-	if (!opcode || shared->die_point != point || opcode != step)
+	if (!opcode || shared->die_point != point || (opcode & ~STAYS) != step)
 		return;
 	if (point == DIE_CRASH)
 		raise(SIGSEGV);
 	if (!__atomic_compare_exchange_n(&shared->die_opcode, &opcode, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
-	log_info("event=dies point=%s opcode=%u", names[point], opcode);
-	kill(getpid(), SIGKILL);
+	if (opcode & STAYS) {
+		log_info("event=stays point=%s opcode=%u", names[point], step);
+	} else {
+		log_info("event=dies point=%s opcode=%u", names[point], step);
+		kill(getpid(), SIGKILL);
+	}
 	for (;;)
 		pause();
 }

@@ -1,6 +1,7 @@
 /*
  * For tests: the worker kills itself at a point that HRFS_DIE names ("POINT:OPCODE", "sent:35"; the
- * opcode, or which step it is, in decimal), once for each mount. Built only with -Dkill_points=true; else nothing (die_none.c).
+ * opcode, or which step it is, in decimal), once for each mount; with ":stays" behind it the thread only goes no further, until
+ * somebody else kills the worker. Built only with -Dkill_points=true; else nothing (die_none.c).
  */
 #pragma once
 

@@ -6,14 +6,18 @@ Needs a build with -Dkill_points=true.
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.lib import build, mountinfo
-from tests.lib.wait import wait_until
+from tests.lib import build, mountinfo, threads
+from tests.lib.running import identity
+from tests.lib.users import as_owner
+from tests.lib.wait import wait_gone, wait_until
+from tests.mount import outside
 from tests.mount.forgotten import everything_is_forgotten
 from tests.mount.test_random import picture
 
@@ -230,3 +234,57 @@ def test_request_that_crashes_its_worker(mount):
     with pytest.raises(OSError):
         os.listxattr(m.path / "f")
     assert sorted(os.listdir(m.path)) == ["f"]
+
+
+READER = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+for _ in range(2):
+    print(os.pread(fd, 8192, 0)[:1].decode(), flush=True)
+    input()
+"""
+
+
+def invalidates(pid):
+    """One of its threads waits in the kernel for a page that it wants to drop."""
+    for tid in threads.of(pid):
+        if threads.state(pid, tid) != "D":
+            continue
+        if os.geteuid():  # where it waits is told to root alone; a thread that has no descriptors of ours is the one that notifies
+            return threads.descriptors(pid, tid) == min(threads.descriptors(pid, t) for t in threads.of(pid))
+        if "invalidate_inode_pages2" in Path(f"/proc/{pid}/task/{tid}/stack").read_text():
+            return True
+    return False
+
+
+@pytest.mark.parametrize("by", ["same", "ordinary"])
+@pytest.mark.parametrize("without", ["", "without=fanotify"], ids=["fanotify", "inotify"])
+@pytest.mark.parametrize("point, first", [("read", "n"), ("stored", "on")])  # a stored answer may be dropped before the reader gets it
+def test_death_while_an_invalidation_waits(mount, tree, request, point, first, without, by):
+    """A READ is in the worker's hands, a change behind the mount wants the page that it has locked, and the worker is killed."""
+    if not has_points():
+        pytest.skip("needs a build with -Dkill_points=true")
+    user = request.getfixturevalue("other") if by == "ordinary" else None
+    size = 100  # what is answered fits where answers are stored
+    (tree.src / "f").write_bytes(b"o" * size)
+    m = mount(user=user, options=without, env={"HRFS_DIE": f"{point}:{OPCODES['read']}:stays"})
+    if m.status()["sidedoor"]["how"] != ("inotify" if without else "fanotify"):
+        pytest.skip("changes behind the mount are not watched here")
+    clock = m.clock()
+    argv = [sys.executable, "-c", READER, m.path / "f"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **identity(user)) as reader:
+        wait_until(lambda: "event=stays" in m.log_text(), what="a READ that stays")
+        worker = m.worker_pid()
+        assert not invalidates(worker)
+        (m.src / "f").write_bytes(b"n" * size)
+        wait_until(lambda: invalidates(worker), what="an invalidation that waits")
+        os.kill(worker, signal.SIGKILL)
+        assert reader.stdout.readline().strip() in list(first)
+        wait_gone(worker)
+        outside.told(m, clock, ["f"])
+        assert as_owner(m, lambda: outside.read(m.path / "f")) == b"n" * size
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "n\n"
+        reader.communicate("\n")
+    wait_until(lambda: idle(m), what="an answer for each request")
