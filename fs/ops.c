@@ -143,7 +143,7 @@ static const struct {
 
 static void op_init(void *data, struct fuse_conn_info *conn)
 {
-	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK | FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR;
+	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK | FUSE_CAP_IOCTL_DIR;
 
 	for (size_t i = 0; i < ARRAY_SIZE(probed); i++) {
 		if (feature_wanted(probed[i].feature))
@@ -158,7 +158,8 @@ static void op_init(void *data, struct fuse_conn_info *conn)
 	/*
 	 * Not wanted: ATOMIC_O_TRUNC (without OPEN the truncation would be lost), the writeback cache
 	 * (every write must be seen), locks (the kernel's own do), READDIRPLUS_AUTO (always is better:
-	 * a listing is followed by stats).
+	 * a listing is followed by stats), ASYNC_DIO (after a direct write that was submitted so, the kernel
+	 * leaves pages that were read meanwhile as they were).
 	 */
 	conn->want = want & conn->capable;
 	conn->max_write = MAX_WRITE;

@@ -4,8 +4,10 @@ import contextlib
 import ctypes
 import itertools
 import os
+import platform
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -13,13 +15,14 @@ import pytest
 
 from tests.lib.users import as_owner, run_as
 from tests.lib.wait import wait_until
-from tests.mount import outside, races
+from tests.mount import direct, outside, races
 from tests.mount.test_lowers import lower
 from tests.mount.test_random import SEED
 from tests.mount.test_sidedoor import watched
 from tests.mount.test_takeover import Killer, alive
 
 MANY = int(os.environ.get("HRFS_RACES") or 10000)
+BLOCK, BLOCKS = 4096, 64
 IDS = [k.__name__ for k in races.KINDS]
 
 
@@ -28,6 +31,33 @@ def cached_for_long(m):
     if how["believed"] != "day":
         pytest.skip(f"believed for a second: {how['why']}")
     return how
+
+
+def test_read_beside_direct_writes(mount, tree):
+    """Pages that are read while direct writes are on their way are not what is read when these are done."""
+    if platform.machine() != "x86_64":
+        pytest.skip("the numbers of the system calls are those of x86-64")
+    m = mount()
+    (m.path / "f").write_bytes(b"0" * BLOCK * BLOCKS)
+    done = threading.Event()
+
+    def read():
+        fd = os.open(m.path / "f", os.O_RDONLY)
+        while not done.is_set():
+            os.pread(fd, BLOCK * BLOCKS, 0)
+        os.close(fd)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        with contextlib.closing(direct.Writer(m.path / "f", BLOCK, BLOCKS)) as writer:
+            for i in range(100):
+                letter = b"ab"[i % 2 :][:1]
+                assert writer.write(letter) == [BLOCK] * BLOCKS
+                assert (m.path / "f").read_bytes() == letter * BLOCK * BLOCKS, f"round {i}"
+    finally:
+        done.set()
+        reader.join()
 
 
 @pytest.mark.parametrize("kind", races.KINDS, ids=IDS)
