@@ -1,6 +1,7 @@
 #include "cli/mount_helper.h"
 #include "cli/cli.h"
 #include "cli/mounting.h"
+#include "cli/remount.h"
 #include "cli/say.h"
 #include <string.h>
 
@@ -129,6 +130,10 @@ int mount_helper_run(int argc, char **argv)
 	int r = CLI_FAILED;
 	int count = take_words(argc, argv, words, &m.options, &source);
 
+	if ((count == 1 || count == 2) && strv_has(&m.options, "remount")) {
+		r = remount(words[count - 1], &m.options);
+		goto end;
+	}
 	if (count == 0 || count > 2 || (count == 1 && !source)) {
 		say_error("with options first: hrfs -o source=SRC,... MNT, or hrfs -o OPTIONS SRC MNT");
 		r = CLI_USAGE;

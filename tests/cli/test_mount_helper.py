@@ -1,5 +1,6 @@
 """The form in which mount(8) and file-system test suites call hrfs: silent, and with standard options."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -95,6 +96,26 @@ def test_dead_mount_is_replaced_in_silence(cli, tree):
     kill_whole_mount(cli.mount(tree.src, tree.mnt)["pid"])
     assert cli("name", tree.mnt, "-o", f"source={tree.src}").stderr == ""
     cli("umount", tree.mnt)
+
+
+def test_remount(cli, tree):
+    """`mount -o remount,ro` hands over what the mount has as well: what is not said is off."""
+    if os.geteuid():
+        pytest.skip("needs root: fusermount3 remounts nothing")
+    (tree.src / "f").write_text("before")
+    assert cli("name", tree.mnt, "-o", f"noexec,noatime,source={tree.src}").stderr == ""
+    kept = os.ST_NOEXEC | os.ST_NOSUID | os.ST_NODEV | os.ST_NOATIME
+    assert cli("name", tree.mnt, "-o", f"ro,remount,noexec,noatime,source={tree.src},user_id=0,allow_other").stderr == ""
+    assert os.statvfs(tree.mnt).f_flag & (kept | os.ST_RDONLY) == kept | os.ST_RDONLY
+    with pytest.raises(OSError) as e:
+        (tree.mnt / "f").write_text("refused")
+    assert e.value.errno == errno.EROFS
+    assert cli("-o", "remount,rw,relatime", tree.mnt).stderr == ""
+    assert os.statvfs(tree.mnt).f_flag & (kept | os.ST_RDONLY) == os.ST_NOSUID | os.ST_NODEV
+    (tree.mnt / "f").write_text("after")
+    assert (tree.src / "f").read_text() == "after"
+    cli("umount", tree.mnt)
+    assert "nothing is mounted there" in cli("name", tree.mnt, "-o", "remount,ro", status=1).stderr
 
 
 @pytest.mark.parametrize("words", [["{src}", "{mnt}"], ["-o", "ro", "{src}", "{mnt}"], ["name", "{mnt}", "-o", "source={src}"]])
