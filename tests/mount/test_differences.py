@@ -1,5 +1,6 @@
 """What docs/differences.md says of the two sides of a mount, and of options that change what it answers."""
 
+import ctypes
 import errno
 import fcntl
 import mmap
@@ -10,7 +11,10 @@ import stat
 
 import pytest
 
+from tests.lib.mountinfo import drop_caches
 from tests.lib.users import run_as
+
+AT_FDCWD = -100
 
 
 def test_locks_are_of_one_side(mount, tree):
@@ -53,6 +57,25 @@ def test_store_through_a_map_is_seen_behind_the_mount_at_msync(mount, tree):
         assert (m.path / "f").read_bytes()[:3] == b"map"
         area.flush()
         assert (tree.src / "f").read_bytes()[:3] == b"map"
+
+
+def test_handles_are_of_what_the_kernel_knows(mount):
+    """open_by_handle_at: a file that nobody has looked up since the kernel forgot it is not found by its handle."""
+    if os.geteuid():
+        pytest.skip("needs root: nobody else may open by handle")
+    m = mount()
+    (m.path / "f").write_bytes(b"x")
+    handle = ctypes.create_string_buffer(8 + 128)
+    ctypes.c_uint.from_buffer(handle).value = 128
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.name_to_handle_at(AT_FDCWD, os.fsencode(m.path / "f"), handle, ctypes.byref(ctypes.c_int()), 0) == 0
+    at = os.open(m.path, os.O_RDONLY)
+    fd = libc.open_by_handle_at(at, handle, os.O_RDONLY)
+    assert os.read(fd, 9) == b"x"
+    os.close(fd)
+    drop_caches(m.path)
+    assert (libc.open_by_handle_at(at, handle, os.O_RDONLY), ctypes.get_errno()) == (-1, errno.ESTALE)
+    os.close(at)
 
 
 @pytest.mark.parametrize("asked", [False, True])
