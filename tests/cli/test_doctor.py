@@ -1,10 +1,12 @@
 """hrfs doctor: what is in use, and what would better it."""
 
 import os
+import re
 
 import pytest
 
 from tests.lib import build
+from tests.lib.users import run_as
 
 
 def test_of_the_machine(cli, tree):
@@ -26,6 +28,21 @@ def test_says_why_it_is_a_second(cli, mount):
     text = cli("doctor", m.path).stdout
     assert "seen within a second: switched off" in text and "believed for a second: switched off" in text
     assert "kept for a second: switched off" in cli("status", m.path).stdout
+
+
+def test_says_where_it_is_a_second(user_cli, mount, tree):
+    """A directory that the mount's owner may not list is not watched."""
+    if os.geteuid():
+        pytest.skip("needs root, to own what others may not list")
+    closed = tree.src / "closed"
+    closed.mkdir(mode=0o711)
+    (closed / "f").write_text("x")
+    m = mount(user=user_cli.user)
+    if m.status()["sidedoor"]["believed"] != "day":
+        pytest.skip("nothing is believed for longer here")
+    run_as(user_cli.user, lambda: os.stat(m.path / "closed/f"))
+    for command in ("doctor", "status"):
+        assert re.search("closed:? the mount's owner may not list it", " ".join(user_cli(command, m.path).stdout.split()))
 
 
 def test_in_no_mount(cli, tree):
