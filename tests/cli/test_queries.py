@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.lib import build
 from tests.lib.client import Client
-from tests.lib.wait import wait_gone
+from tests.lib.wait import wait_gone, wait_until
 
 
 @pytest.fixture
@@ -152,6 +153,17 @@ def test_log(m):
     batches = [json.loads(line) for line in m("log", "--json").stdout.splitlines()]
     assert any(c["name"] == "a" and c["reason"] == "changed" for b in batches for c in b["changes"])
     assert len(m("log", "-n", "1", "--json").stdout.splitlines()) == 1
+
+
+def test_log_marks_what_came_from_outside(m, tree):
+    (m.path / "inside").write_text("x")
+    if json.loads(m("status", "--json").stdout)["here"]["sidedoor"]["how"] == "timeout":
+        pytest.skip("changes behind the mount are not watched here")
+    os.listdir(m.path)
+    (tree.src / "outside").write_text("x")
+    lines = wait_until(lambda: [line for line in m("log").stdout.splitlines() if "made     outside" in line])
+    assert re.search(r"outside outside the mount( \(\S+\))?$", lines[0])
+    assert not any("outside the mount" in line for line in m("log").stdout.splitlines() if " inside" in line)
 
 
 def test_log_shows_what_a_terminal_would_obey(m):
