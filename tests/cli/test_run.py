@@ -51,6 +51,22 @@ def test_restarts_and_unmounts_at_the_end(run, who, tree):
     gone(tree.dir)
 
 
+def test_an_edit_by_who_stood_there_before_reloads(run, start, who, tree):
+    """A shell that has not entered the mount edits by a relative name, behind it."""
+    who.own(tree.src / "word")
+    shell = start("sh", cwd=tree.src, user=who.user, stdin=subprocess.PIPE)
+    r = run("--", *SHOW)
+    r.wait_for(f"in {tree.src}: one")
+    r.wait_for("ready")
+    if who.json("status", tree.src)["here"]["sidedoor"]["how"] != "fanotify":
+        pytest.skip("changes behind the mount are not watched here")
+    shell.process.stdin.write(b"echo two > word\n")
+    shell.process.stdin.flush()
+    r.wait_for(f"in {tree.src}: two")
+    r.wait_for("ready: word")
+    shell.end()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_killed_in_any_way_nothing_is_left(run, who, tree, number):
     r = run("--", "sh", "-c", "trap '' TERM INT HUP; (setsid sleep 1001 &); echo up; exec sleep 1000", env={"HRFS_DEBUG": ""})
