@@ -12,9 +12,10 @@ import time
 import pytest
 
 from tests.lib.inotify import Inotify
+from tests.lib.running import identity
 from tests.lib.users import as_owner, run_as
 from tests.lib.wait import wait_gone, wait_until
-from tests.mount import outside
+from tests.mount import outside, races
 from tests.mount.test_lowers import lower
 from tests.mount.test_random import SECONDS, SEED
 from tests.mount.test_takeover import alive
@@ -193,6 +194,48 @@ def test_a_mount_put_over_a_part(mount, tree):
         subprocess.run(["umount", "-l", m.src / "d"], check=True)
     wait_until(lambda: outside.read(m.path / "d/f") == b"below")
     assert doubts["how"] == "fanotify"
+
+
+CONTAINER = """
+mount --bind "$1" "$2" && cd "$2" || exit 1
+echo new > f; mkdir d; echo deep > d/f; rm gone; mv old moved; chmod 600 moved
+read go
+"""
+
+
+@pytest.mark.parametrize("by", ["same", "ordinary"])
+def test_a_container_with_the_source_bind_mounted(mount, tree, request, by):
+    """Another mount of the same directory, in namespaces of mounts, of processes and (without root) of users."""
+    user = request.getfixturevalue("other") if by == "ordinary" else None
+    inside = tree.dir / "container"
+    inside.mkdir()
+    for name in ("f", "gone", "old"):
+        outside.write(tree.src / name, b"old")
+        if user:
+            os.chown(tree.src / name, user.uid, user.gid)
+    m = mount(user=user)
+    watched(m)
+    as_owner(m, lambda: outside.look(m.path))
+    clock = m.clock()
+    namespaces = ["--mount", "--pid", "--fork", *([] if user is None and os.geteuid() == 0 else ["--user", "--map-root-user"])]
+    if subprocess.run(["unshare", *namespaces, "true"], stderr=subprocess.DEVNULL, **identity(user)).returncode:
+        pytest.skip("no namespaces here")
+    argv = ["unshare", *namespaces, "sh", "-c", CONTAINER, "sh", tree.src, inside]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, **identity(user)) as container:
+        names = ["f", "d/f", "gone", "old", "moved"]
+        outside.told(m, clock, names)
+        as_owner(m, lambda: see_as_below(m, [*names, "d", "."]))
+        assert m.ask("query", {"since": clock, "fields": ["name"]})["hrfs-exact"] is (m.status()["sidedoor"]["believed"] == "day")
+        m.settle()
+        changes = m.changes(clock)
+        assert {c["name"] for c in changes} >= set(names) and all(c["writer"]["outside"] for c in changes)
+        if os.geteuid() == 0 and user is None:
+            assert {c["writer"]["command"] for c in changes if c["name"] == "f"} == {"sh"}
+        container.communicate(b"\n")
+
+
+def see_as_below(m, names):
+    assert races.all_of(m.path, names) == races.all_of(m.src, names)
 
 
 def test_kills(mount):
