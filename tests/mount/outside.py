@@ -1,10 +1,13 @@
 """Changes made behind a mount: one of each kind, and what the mount must show and tell of it."""
 
 import ctypes
+import errno
 import mmap
 import os
 import shutil
 import stat
+import subprocess
+import sys
 
 from tests.lib.wait import wait_until
 
@@ -111,6 +114,35 @@ def store_by_mmap(s, p):
             at[0:1] = b"b"
 
     yield change
+    assert read(p / "f")[:2] == b"ba"
+
+
+def store_and_end(path, how):
+    """By a process of its own, which ends with or without unmapping; its descriptor is closed before it stores."""
+    program = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+at = mmap.mmap(fd, 4096)
+os.close(fd)
+at[0:1] = b"b"
+if sys.argv[2] == "unmaps":
+    at.close()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program, path, how], check=True)
+
+
+@case(["f"])
+def store_by_mmap_and_unmap(s, p):
+    write(s / "f", b"a" * 4096)
+    yield lambda: store_and_end(s / "f", "unmaps")
+    assert read(p / "f")[:2] == b"ba"
+
+
+@case(["f"])
+def store_by_mmap_and_exit(s, p):
+    write(s / "f", b"a" * 4096)
+    yield lambda: store_and_end(s / "f", "exits")
     assert read(p / "f")[:2] == b"ba"
 
 
@@ -247,6 +279,37 @@ def utimes(s, p):
     write(s / "f", b"1")
     yield lambda: os.utime(s / "f", (1000, 2000))
     wait_until(lambda: os.stat(p / "f").st_mtime == 2000)
+
+
+@case([])
+def chown(s, p):
+    """Only root can give it to somebody else; that it is the same as before is told too."""
+    write(s / "f", b"1")
+    to = 12345 if os.geteuid() == 0 else os.geteuid()
+    yield lambda: os.chown(s / "f", to, to if os.geteuid() == 0 else -1)
+    wait_until(lambda: os.stat(p / "f").st_ctime_ns == os.stat(s / "f").st_ctime_ns)
+    assert os.stat(p / "f").st_uid == to and os.stat(p / "f").st_gid == os.stat(s / "f").st_gid
+
+
+@case([])
+def xattr(s, p):
+    write(s / "f", b"1")
+    try:
+        os.setxattr(s / "f", "user.kept", b"old")
+    except OSError as e:
+        assert e.errno == errno.EOPNOTSUPP  # tmpfs before Linux 6.6
+        yield lambda: None
+        return
+    os.setxattr(s / "f", "user.gone", b"")
+    assert os.getxattr(p / "f", "user.kept") == b"old"
+
+    def change():
+        os.setxattr(s / "f", "user.kept", b"new")
+        os.removexattr(s / "f", "user.gone")
+
+    yield change
+    wait_until(lambda: os.stat(p / "f").st_ctime_ns == os.stat(s / "f").st_ctime_ns)
+    assert os.getxattr(p / "f", "user.kept") == b"new" and os.listxattr(p / "f") == ["user.kept"]
 
 
 @case([])
