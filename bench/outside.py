@@ -3,6 +3,7 @@
 HRFS_BENCH_DIRECTORIES: how many directories are known, 20,000 and 200,000 by default.
 """
 
+import contextlib
 import gc
 import os
 import re
@@ -10,10 +11,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from common import Place, Table, alternate, emit, percentile, spread
+from common import Place, Table, alternate, emit, percentile, spread, until
 from files import make_archive, make_project, untar
 
-from tests.lib.inotify import Inotify
+from tests.lib.inotify import BITS, Inotify
 
 EVENTS = 300
 REST_S = 10
@@ -37,6 +38,29 @@ def by_mount(m):
     c.call("subscribe", str(m.path), "raw", {"fields": ["name"], "hrfs-raw": True, "since": m.clock()})
     os.stat(m.path)
     yield from microseconds(m.src, lambda: c.push_with("hrfs-raw"))
+
+
+def by_echo(m):
+    """Who knows only inotify and watches inside. He is known once he has been told of something."""
+    with Inotify() as inotify:
+        inotify.add(m.path, mask=BITS["MODIFY"])
+        (m.src / "f").write_bytes(b"begin")
+        echoed(m)
+        drain(inotify)
+        os.set_blocking(inotify.fd, True)
+        yield from microseconds(m.src, lambda: os.read(inotify.fd, 65536))
+
+
+def echoed(m):
+    """Whoever watches has been told of everything."""
+    m.settle()
+    until(lambda: m.status()["replay"]["waiting"] == 0)
+
+
+def drain(inotify):
+    with contextlib.suppress(BlockingIOError):
+        while os.read(inotify.fd, 65536):
+            pass
 
 
 def microseconds(top, wait):
@@ -68,7 +92,12 @@ def events(place):
     table = Table(f"From a write behind the mount to whoever is told, microseconds, {EVENTS} writes", "who", "p50", "p95", "least", "most")
     m = place.hrfs(place.make("src"), place.make("mnt"))
     plain = place.make("plain")
-    rows = {"inotify on the source": by_inotify(plain), "hrfs, raw notice": by_mount(m), "a reader in the mount": stale(m)}
+    rows = {
+        "inotify on the source": by_inotify(plain),
+        "hrfs, raw notice": by_mount(m),
+        "a reader in the mount": stale(m),
+        "inotify in the mount": by_echo(m),
+    }
     for name, times in rows.items():
         v = list(times)
         table.row(name, *(f"{x:.0f}" for x in (percentile(v, 50), percentile(v, 95), min(v), max(v))))
