@@ -141,6 +141,21 @@ static bool may_change(fuse_req_t req, int fd, const char *name)
 	return fstat(fd, &st) == 0 && st.st_uid == uid;
 }
 
+/* Whoever is not in the group loses its setgid with an ACL, as with a mode: the lower would, but the daemon is root there. */
+static int drop_setgid(fuse_req_t req, int fd, const struct attribute *a)
+{
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
+	struct stat st;
+
+	if (!a->value || !caller_privileged() || caller->uid == 0 || strcmp(a->name, "system.posix_acl_access") != 0)
+		return 0;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!(st.st_mode & S_ISGID) || caller_is_in_group(caller->pid, caller->gid, st.st_gid))
+		return 0;
+	return chmod(a->path, st.st_mode & ~(mode_t)S_ISGID & 07777) ? -errno : 0;
+}
+
 static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 {
 	struct observe_op op = observe_of(req, OBSERVE_ATTR);
@@ -156,6 +171,8 @@ static void change(fuse_req_t req, fuse_ino_t id, struct attribute *a)
 	if (r == 0) {
 		a->path = fd_path(fd, path);
 		r = change_once(a);
+		if (r == 0)
+			r = drop_setgid(req, fd, a);
 		observe_after(&op, r);
 		if (r == 0)
 			believe_changed(&op);

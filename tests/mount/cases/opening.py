@@ -5,6 +5,7 @@ import mmap
 import os
 import resource
 import signal
+import struct
 
 from cases.common import as_user, case, facts, get, in_child, is_root, libc, listing, name_of, put, told
 
@@ -255,6 +256,26 @@ def direct_but_not_aligned(d):
     m = mmap.mmap(-1, 4096)
     out = told(os.preadv, fd, [memoryview(m)[1:101]], 7)
     os.close(fd)
+    return out
+
+
+@case
+def setgid_and_acls(d):
+    """An ACL that a user sets who is not in the group takes setgid away; a member, and root, leave it."""
+    if not is_root():
+        return "one user"
+    acl = struct.pack("<I" + "HHI" * 3, 2, 1, 7, 0xFFFFFFFF, 4, 7, 0xFFFFFFFF, 32, 7, 0xFFFFFFFF)
+    f, sub = d + "/f", d + "/dir"
+    put(f)
+    os.mkdir(sub)
+    os.chmod(d, 0o777)
+    out = []
+    for path in (f, sub):
+        os.chown(path, 1234, 4321)
+        for groups in ((), (4321,)):
+            os.chmod(path, 0o2755)
+            out += [as_user(1234, lambda: told(os.setxattr, path, "system.posix_acl_access", acl), groups=groups), os.stat(path).st_mode]
+        out += [told(os.setxattr, path, "system.posix_acl_access", acl), os.stat(path).st_mode]
     return out
 
 
