@@ -1,12 +1,13 @@
 """What does ordinary file work cost on the mount, beside native and two other FUSE file systems?"""
 
+import contextlib
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 
-from common import NOT_INSTALLED, Place, Table, alternate, compile_helper, emit
+from common import NOT_INSTALLED, Place, Table, alternate, compile_helper, emit, processes
 
 ROUNDS = 5
 FOLDERS, FILES_EACH = 60, 50
@@ -92,6 +93,33 @@ def cell(times, native):
     return text if native is None else f"{text}, **{median / native:.1f}×**"
 
 
+@contextlib.contextmanager
+def on_processors(some):
+    """This process, what it starts, and the file systems' daemons, which are its descendants."""
+    everything = os.sched_getaffinity(0)
+
+    def keep_to(processors):
+        for pid in [os.getpid(), *processes.descendants(os.getpid())]:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task), processors)
+
+    keep_to(some)
+    try:
+        yield
+    finally:
+        keep_to(everything)
+
+
+def measure(table, what, run):
+    """One row; run: {subject: function or None}"""
+    for warm in filter(None, run.values()):
+        warm()
+    times = alternate(run, ROUNDS)
+    native = statistics.median(times["native"])
+    table.row(what, *(cell(times.get(n), None if n == "native" else native) for n in run))
+
+
 def main():
     table = Table(
         f"Warm file work, milliseconds: median (min–max) of {ROUNDS} alternating runs, and times native",
@@ -102,12 +130,9 @@ def main():
         archive = make_archive(place, project)
         all_jobs = {name: jobs(folder, archive) if folder else None for name, folder in folders.items()}
         for what in all_jobs["native"]:
-            run = {name: j[what] if j else None for name, j in all_jobs.items()}
-            for warm in filter(None, run.values()):
-                warm()
-            times = alternate(run, ROUNDS)
-            native = statistics.median(times["native"])
-            table.row(what, *(cell(times.get(n), None if n == "native" else native) for n in folders))
+            measure(table, what, {name: j[what] if j else None for name, j in all_jobs.items()})
+        with on_processors({min(os.sched_getaffinity(0))}):
+            measure(table, "the same, all on one processor", {n: j[what] if j else None for n, j in all_jobs.items()})
     emit(table)
 
 
