@@ -362,7 +362,7 @@ int node_open(node_id id, int flags)
 		return take_fd(&fd);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return -EINVAL;
-	r = open(fd_path(fd, path), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	r = open(fd_path(fd, path), flags | O_NOCTTY | O_CLOEXEC);
 	return r < 0 ? -errno : r;
 }
 

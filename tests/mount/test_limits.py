@@ -1,8 +1,10 @@
 """Nothing is left without a reply: when memory, descriptors or clients are short."""
 
 import errno
+import fcntl
 import os
 import resource
+import signal
 import subprocess
 import sys
 
@@ -128,3 +130,19 @@ def test_more_directories_moved_than_are_noted(mount, tree):
         os.rename(m.path / f"a{n}", m.path / f"b{n}")
     answer = m.ask("query", {"since": clock, "fields": ["name"]})
     assert answer["is_fresh_instance"] or {f"b{n}/below" for n in range(1100)} <= set(answer["files"])
+
+
+def test_a_lease_on_the_lower(mount, tree):
+    """Who opens waits until the lease is given up, as he does without a mount."""
+    m = mount()
+    (tree.src / "leased").write_text("content")
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+    try:
+        with open(tree.src / "leased", "r+") as f:
+            fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            reader = subprocess.Popen(["cat", m.path / "leased"], stdout=subprocess.PIPE, text=True)
+            assert signal.sigtimedwait({signal.SIGIO}, 60)
+            fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            assert (reader.communicate()[0], reader.returncode) == ("content", 0)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGIO})
