@@ -1,5 +1,6 @@
 """A mount of one test, made by hrfs-fs directly: no command line, no supervisor."""
 
+import contextlib
 import json
 import os
 import resource
@@ -135,8 +136,9 @@ class Mount:
         """By /proc: also of a mount whose server does not answer."""
         children = Path(f"/proc/{self.keeper}/task/{self.keeper}/children").read_text().split()
         for pid in children:
-            if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                return int(pid)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return int(pid)
         raise ProcessLookupError("the keeper has no worker")
 
     def detach(self):
