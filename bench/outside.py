@@ -8,10 +8,11 @@ import gc
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from common import Place, Table, alternate, emit, percentile, spread, until
+from common import Place, Table, alternate, emit, end, percentile, spread, until
 from files import make_archive, make_project, untar
 
 from tests.lib.inotify import BITS, Inotify
@@ -19,6 +20,8 @@ from tests.lib.inotify import BITS, Inotify
 EVENTS = 300
 REST_S = 10
 ROUNDS = 5
+TURNS, TURN_S = 3, 4
+PROCESSES, FILES_EACH = 500, 20
 DIRECTORIES = [int(n) for n in os.environ.get("HRFS_BENCH_DIRECTORIES", "20000,200000").split(",")]
 SUBJECTS = {"hrfs": "", "hrfs, cached for a second": "without=long_cache", "hrfs, nothing watched": "no_sidedoor"}
 
@@ -225,9 +228,93 @@ def costs(place):
     return table
 
 
+# ---- what it costs to tell those inside who know only inotify ----
+
+CROWD = """
+import os, signal, sys
+count, files = map(int, sys.argv[1:])
+held = [os.open("/dev/null", os.O_RDONLY) for _ in range(files)]
+all(os.fork() for _ in range(count))
+signal.pause()
+"""
+
+
+def processor_of_replay(m):
+    """Seconds so far, of the thread that looks who watches, and tells them; without one 0."""
+    tasks = Path(f"/proc/{m.worker_pid()}/task").iterdir()
+    threads = [t for t in tasks if (t / "comm").read_text() == "replay\n"]
+    return sum(int((t / "schedstat").read_text().split()[0]) for t in threads) / 1e9
+
+
+def changes(m):
+    """A file's content each 10 ms: looks at all processes, echoes, and the shares of a processor of that thread and of all."""
+    begin, before, all_before, replay = time.perf_counter(), processor_of_replay(m), ticks(m), m.status()["replay"]
+    while (took := time.perf_counter() - begin) < TURN_S:
+        (m.src / "d/f").write_bytes(b"%f" % took)
+        time.sleep(0.01)
+    now = m.status()["replay"]
+    percent = (processor_of_replay(m) - before) / took * 100
+    return now["looks"] - replay["looks"], now["told"] - replay["told"], percent, (ticks(m) - all_before) / os.sysconf("SC_CLK_TCK") / took * 100
+
+
+@contextlib.contextmanager
+def crowd(place):
+    p = place.start([sys.executable, "-c", CROWD, str(PROCESSES), str(FILES_EACH)])
+    children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
+    until(lambda: len(children.read_text().split()) == PROCESSES)
+    try:
+        yield
+    finally:
+        end(p)
+
+
+@contextlib.contextmanager
+def watching(*paths):
+    with Inotify() as inotify:
+        for path in paths:
+            inotify.add(path)
+        yield
+
+
+def replays(place):
+    many = min(DIRECTORIES)
+    table = Table(
+        f"A change behind the mount each 10 ms, in a directory that is known: median (min–max) of {TURNS} alternating turns of {TURN_S} s",
+        "", "looks at all processes", "echoes", "processor for looks and echoes, %", "processor of the mount, %",
+    )  # fmt: skip
+
+    def mounted(name, options=""):
+        src = place.make(f"src-{name}")
+        (src / "d").mkdir()
+        m = place.hrfs(src, place.make(f"mnt-{name}"), options)
+        os.listdir(m.path / "d")
+        return m
+
+    m, never = mounted("replay"), mounted("never", "replay=never")
+    make_directories(m.src / "many", many)
+    insiders = {
+        "nobody watches": (m, contextlib.nullcontext),
+        f"nobody, {PROCESSES} processes with {FILES_EACH} descriptors more": (m, lambda: crowd(place)),
+        "one watches the directory": (m, lambda: watching(m.path / "d")),
+        f"one watches it and {many:,} others": (m, lambda: watching(m.path / "d", *(m.path / "many").glob("*/*"))),
+        "one watches it, replay=never": (never, lambda: watching(never.path / "d")),
+    }
+    seen = {name: [] for name in insiders}
+    for _ in range(TURNS):
+        for name, (subject, inside) in insiders.items():
+            with inside():
+                seen[name].append(changes(subject))
+    for name, turns in seen.items():
+        looks, told, *shares = zip(*turns, strict=True)
+        table.row(name, spread(looks, 1, 0), spread(told, 1, 0), *(spread(v, 1) for v in shares))
+    m.umount()
+    never.umount()
+    return table
+
+
 def main():
     with Place() as place:
-        emit(events(place), memory(place), costs(place))
+        emit(events(place), memory(place), costs(place), replays(place))
 
 
 if __name__ == "__main__":
