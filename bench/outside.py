@@ -290,25 +290,26 @@ def replays(place):
         os.listdir(m.path / "d")
         return m
 
-    m, never = mounted("replay"), mounted("never", "replay=never")
-    make_directories(m.src / "many", many)
+    # each of its own: who has watched is believed to for a while
+    nobody, beside, one, all_of_it = (mounted(name) for name in ["nobody", "beside", "one", "all"])
+    never = mounted("never", "replay=never")
+    make_directories(all_of_it.src / "many", many)
     insiders = {
-        "nobody watches": (m, contextlib.nullcontext),
-        f"nobody, {PROCESSES} processes with {FILES_EACH} descriptors more": (m, lambda: crowd(place)),
-        "one watches the directory": (m, lambda: watching(m.path / "d")),
-        f"one watches it and {many:,} others": (m, lambda: watching(m.path / "d", *(m.path / "many").glob("*/*"))),
+        "nobody watches": (nobody, contextlib.nullcontext),
+        f"nobody, {PROCESSES} processes with {FILES_EACH} descriptors more": (beside, lambda: crowd(place)),
+        "one watches the directory": (one, lambda: watching(one.path / "d")),
+        f"one watches it and {many:,} others": (all_of_it, lambda: watching(all_of_it.path / "d", *(all_of_it.path / "many").glob("*/*"))),
         "one watches it, replay=never": (never, lambda: watching(never.path / "d")),
     }
     seen = {name: [] for name in insiders}
     for _ in range(TURNS):
-        for name, (subject, inside) in insiders.items():
+        for name, (m, inside) in insiders.items():
             with inside():
-                seen[name].append(changes(subject))
+                seen[name].append(changes(m))
     for name, turns in seen.items():
         looks, told, *shares = zip(*turns, strict=True)
         table.row(name, spread(looks, 1, 0), spread(told, 1, 0), *(spread(v, 1) for v in shares))
-    m.umount()
-    never.umount()
+        insiders[name][0].umount()
     return table
 
 
