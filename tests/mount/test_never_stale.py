@@ -5,6 +5,7 @@ import ctypes
 import itertools
 import os
 import platform
+import pwd
 import signal
 import subprocess
 import threading
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.users import as_owner, run_as
+from tests.lib.running import identity
+from tests.lib.users import User, as_owner, run_as
 from tests.lib.wait import wait_until
 from tests.mount import direct, outside, races
 from tests.mount.test_lowers import lower
@@ -261,6 +263,54 @@ def test_a_second_of_a_file_that_is_mounted(mount, tree):
         m.umount()
     finally:
         subprocess.run(["umount", "-l", tree.src / "d/f"], check=True)
+
+
+TAKES_MARKS = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+directories, left = os.listdir("."), int(sys.argv[1])
+while left:
+    group = libc.fanotify_init(0x200, 0)  # FAN_REPORT_FID
+    assert group >= 0, os.strerror(ctypes.get_errno())
+    for name in directories[:left]:
+        r = libc.fanotify_mark(group, 1, ctypes.c_uint64(0x100), -100, name.encode())  # FAN_MARK_ADD, FAN_CREATE
+        assert r == 0, os.strerror(ctypes.get_errno())
+    left -= min(left, len(directories))
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.long
+def test_a_second_beyond_the_budget(mount, tree):
+    """The owner's marks are used up by something else: what has none is asked for anew each second, and said to be."""
+    if os.geteuid():
+        pytest.skip("needs root, to be a user whose marks nobody else needs")
+    daemon = pwd.getpwnam("daemon")
+    user = User(daemon.pw_name, daemon.pw_uid, daemon.pw_gid)
+    budget = int(Path("/proc/sys/fs/fanotify/max_user_marks").read_text())
+    groups = int(Path("/proc/sys/fs/fanotify/max_user_groups").read_text()) - 10
+    taken = tree.dir / "taken"
+    for i in range(budget // groups + 1):
+        (taken / f"{i}").mkdir(parents=True)
+    names = [f"d{i}/f" for i in range(30)]
+    for name in names:
+        (tree.src / name).parent.mkdir()
+        outside.write(tree.src / name, b"old")
+    argv = ["/usr/bin/python3", "-c", TAKES_MARKS, str(budget - 10)]
+    with subprocess.Popen(argv, cwd=taken, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **identity(user)) as holder:
+        assert holder.stdout.readline() == "taken\n"
+        m = mount(user=user)
+        cached_for_long(m)
+        run_as(user, lambda: outside.look(m.path))
+        how = m.status()["sidedoor"]
+        assert how["full"] and 0 < how["marks"] <= 10
+        assert {n["why"] for n in how["not_watched"]} == {"no room for more marks: raise fs.fanotify.max_user_marks"}
+        assert m.status()["exact"] is False
+        for name in names:
+            outside.write(m.src / name, b"new")
+        run_as(user, lambda: [wait_until(lambda n=n: outside.read(m.path / n) == b"new", what=n) for n in names] and None)
+        holder.communicate()
 
 
 def test_moved_to_where_nobody_tells(mount, tree, other):

@@ -114,6 +114,21 @@ def watches(m, name="src/main.txt"):
     return m.status()["replay"]["watched"]
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_one_that_has_just_started(mount, start, name, tree):
+    """The first edit comes as soon as it says that it watches."""
+    (tree.src / "src").mkdir()
+    (tree.src / "src/main.txt").write_text("x")
+    argv, ready = program(name, tree.src)
+    m = mount()
+    for i in range(20):
+        p = start(*argv, cwd=m.path)
+        p.wait_for(ready)
+        edit(m)
+        p.wait_for(rf"seen {i + 2}\.")
+        os.killpg(p.pid, signal.SIGKILL)
+
+
 def test_tsc(mount, start, tree):
     (tree.src / "main.ts").write_text("export const a = 1;\n")
     (tree.src / "tsconfig.json").write_text('{"compilerOptions": {"noEmit": true}, "files": ["main.ts"]}')

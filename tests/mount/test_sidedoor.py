@@ -18,7 +18,7 @@ from tests.lib.wait import wait_gone, wait_until
 from tests.mount import outside, races
 from tests.mount.test_lowers import lower
 from tests.mount.test_random import SECONDS, SEED
-from tests.mount.test_takeover import alive
+from tests.mount.test_takeover import Killer, alive
 
 
 def watched(m):
@@ -254,6 +254,28 @@ def test_kills(mount):
         os.stat(m.path)
     wait_until(lambda: set(m.since(clock)) == {f"{n}{i}" for n in "ab" for i in range(10)})
     os.unlink(m.path / "a0")
+
+
+def test_own_changes_among_kills_are_not_told_as_others(mount):
+    """What a worker had under way when it was killed is still the mount's own."""
+    m = mount()
+    watched(m)
+    (m.path / "d").mkdir()
+    clock = m.clock()
+    with Killer(m, SEED) as killer:
+        for i in range(400):
+            outside.write(m.path / "t", b"%d" % i)
+            os.rename(m.path / "t", m.path / "f")
+            os.chmod(m.path / "f", 0o600 + i % 2 * 0o100)
+            os.link(m.path / "f", m.path / "d/g")
+            os.unlink(m.path / "d/g")
+    alive(m)
+    later = m.clock()
+    outside.write(m.src / "last", b"")
+    outside.told(m, later, ["last"])
+    m.settle()
+    assert killer.kills
+    assert {c["name"] for b in m.history(clock) for c in b["changes"] if c["writer"]["outside"]} == {"last"}
 
 
 def no_answer_misses(m):
