@@ -1,6 +1,6 @@
 """A server for tests, no test itself: python3 server.py OPTION…
 
-  gate=PATH    waits for the file before it accepts (or binds)
+  gate=PATH    a fifo: waits until somebody has it open to write before it accepts (or binds)
   port=N       binds 127.0.0.1:N itself, else it takes descriptor 3 (LISTEN_FDS)
   how=WORD     how it waits: accept, poll, select, epoll, or never (polls, and never accepts)
   status=N     of its answers
@@ -10,7 +10,6 @@ import os
 import select
 import socket
 import sys
-import time
 
 options = dict(word.split("=", 1) for word in sys.argv[1:])
 
@@ -35,11 +34,11 @@ def take_socket():
 def waiter(s):
     """A function that returns when there is a connection."""
     how = options.get("how", "accept")
-    if how == "epoll":
+    if how in ("epoll", "never"):
         poll = select.epoll()
-        poll.register(s, select.EPOLLIN)
+        poll.register(s, select.EPOLLIN | (select.EPOLLET if how == "never" else 0))  # once for each
         return poll.poll
-    if how in ("poll", "never"):
+    if how == "poll":
         poll = select.poll()
         poll.register(s, select.POLLIN)
         return poll.poll
@@ -58,8 +57,8 @@ def answer(c):
 
 
 def main():
-    while "gate" in options and not os.path.exists(options["gate"]):
-        time.sleep(0.005)
+    if "gate" in options:
+        os.close(os.open(options["gate"], os.O_RDONLY))
     s = take_socket()
     if "port" in options:
         s.listen()
@@ -67,7 +66,6 @@ def main():
     say("up")
     while options.get("how") == "never":
         wait()
-        time.sleep(0.01)
     s.setblocking(options.get("how", "accept") == "accept")
     while True:
         wait()

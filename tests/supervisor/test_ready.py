@@ -30,12 +30,29 @@ def get(port):
         return c.makefile("rb").read().rpartition(b"\n")[2].decode()
 
 
-def open_gate(test):
-    (test.dir / "gate").write_text("")
+class Gate:
+    """A fifo: who opens it to read waits until it is open."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.option = f"gate={path}"
+        self.pass_it = f"os.close(os.open({str(path)!r}, os.O_RDONLY))\n"
+        self.path, self.fd = path, -1
+
+    def open(self):
+        self.fd = os.open(self.path, os.O_RDWR)
+
+    def shut(self):
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
 
+@pytest.fixture
 def gate(test):
-    return f"gate={test.dir / 'gate'}"
+    g = Gate(test.dir / "gate")
+    yield g
+    g.shut()
 
 
 # ---- without `ready:` ----
@@ -104,21 +121,21 @@ def test_what_has_ended_is_never_ready(driver):
 
 
 @pytest.mark.parametrize("how", ["accept", "poll", "select", "epoll"])
-def test_a_held_socket_counts_once_the_job_waits_on_it(driver, test, how):
+def test_a_held_socket_counts_once_the_job_waits_on_it(driver, gate, how):
     """Connecting works from the start, so it says nothing."""
-    d = driver("--ready", "default", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test), f"how={how}")
+    d = driver("--ready", "default", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate.option, f"how={how}")
     address = d.wait(r"listen (127.0.0.1:(\d+))")
     d.started()
     with socket.create_connection(("127.0.0.1", int(address[2]))):
         assert "@ready" not in d.running.output()
-    open_gate(test)
+    gate.open()
     d.wait(f"ready 0 accepting on {address[1]}")
     d.end()
 
 
-def test_a_slow_start_with_a_held_socket_is_waited_for(driver, test):
+def test_a_slow_start_with_a_held_socket_is_waited_for(driver, gate):
     """Longer than the second after which being alive would count: the old generation serves as long."""
-    d = driver("--ready", "default", "--timeout", "1400", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test))
+    d = driver("--ready", "default", "--timeout", "1400", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate.option)
     d.wait("unready 0 it has a socket that hrfs holds, but does not accept from it")
     d.end()
 
@@ -140,19 +157,19 @@ def test_what_may_not_be_looked_into_is_ready_when_alive(driver, other):
     d.end()
 
 
-def test_a_newcomer_is_not_ready_by_what_the_old_one_answers(driver, test):
+def test_a_newcomer_is_not_ready_by_what_the_old_one_answers(driver, gate):
     """Two generations on one socket: until the second one accepts, every answer is the first one's."""
-    d = driver("--ready", "http:/x", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test), "how=epoll")
-    open_gate(test)
+    d = driver("--ready", "http:/x", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate.option, "how=epoll")
+    gate.open()
     port = int(d.wait(r"ready 0 GET /x on 127.0.0.1:(\d+) answered 200$")[1])
-    (test.dir / "gate").unlink()
+    gate.shut()
     d.say("start")
     second = d.started(1)
     wait_until(lambda: "server.py" in processes.command(second))
     for _ in range(30):
         assert get(port) != str(second)
     assert "@ready 1" not in d.running.output()
-    open_gate(test)
+    gate.open()
     d.wait("ready 1 GET /x on 127.0.0.1:.* answered 200")
     d.end()
 
@@ -171,11 +188,11 @@ def test_an_old_one_that_takes_every_request_does_not_keep_a_newcomer_out(driver
 # ---- tcp, http, log, delay ----
 
 
-def test_tcp_is_a_port_that_takes_connections(driver, test):
+def test_tcp_is_a_port_that_takes_connections(driver, gate):
     port = free_port()
-    d = driver("--ready", "tcp", "--port", port, "--stay", "--", *SERVER, f"port={port}", gate(test))
+    d = driver("--ready", "tcp", "--port", port, "--stay", "--", *SERVER, f"port={port}", gate.option)
     d.started()
-    open_gate(test)
+    gate.open()
     d.wait(f"ready 0 listening on 127.0.0.1:{port}")
     d.end()
 
@@ -187,8 +204,8 @@ def test_tcp_with_an_address(driver):
     d.end()
 
 
-def test_tcp_of_a_held_socket_is_the_jobs_accepting(driver, test):
-    d = driver("--ready", "tcp", "--timeout", "500", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate(test))
+def test_tcp_of_a_held_socket_is_the_jobs_accepting(driver, gate):
+    d = driver("--ready", "tcp", "--timeout", "500", "--listen", "127.0.0.1:0", "--stay", "--", *SERVER, gate.option)
     d.wait("unready 0 nothing listened; last: it has the socket that hrfs holds, but does not accept")
     d.end()
 
@@ -221,12 +238,12 @@ def test_http_of_every_address(driver):
     d.end()
 
 
-def test_tcp_with_an_address_that_a_held_socket_answers(driver, test):
+def test_tcp_with_an_address_that_a_held_socket_answers(driver, gate):
     """tcp: names one address, hrfs holds them all: connecting would always succeed."""
     port = free_port()
     d = driver(
         *("--ready", f"tcp:127.0.0.1:{port}", "--timeout", "300", "--listen", f":{port}", "--stay"),
-        *("--", *SERVER, gate(test)),
+        *("--", *SERVER, gate.option),
     )
     d.wait("unready 0 nothing listened; last: it has the socket that hrfs holds")
     d.end()
@@ -298,26 +315,26 @@ def test_notify_in_time_only(driver):
     d.end()
 
 
-def test_notify_may_ask_for_more_time(driver, test):
+def test_notify_may_ask_for_more_time(driver, gate):
     """The time-out would come before its one READY=1, which waits for a gate that opens after it."""
-    program = NOTIFY + f"send('EXTEND_TIMEOUT_USEC=60000000')\nwhile not os.path.exists({str(test.dir / 'gate')!r}): time.sleep(0.01)\nsend('READY=1')\ntime.sleep(1000)"
+    program = NOTIFY + "send('EXTEND_TIMEOUT_USEC=60000000')\n" + gate.pass_it + "send('READY=1')\ntime.sleep(1000)"
     d = driver("--ready", "notify", "--timeout", "1500", "--stay", "--", *python(program))
     d.started()
     # one that was started later, and does not ask, is too late first
     other = driver("--ready", "notify", "--timeout", "1600", "--stay", "--", "sleep", "1000")
     other.wait("unready 0")
-    open_gate(test)
+    gate.open()
     d.wait("ready 0 notified")
     assert "@unready" not in d.running.text
     d.end()
     other.end()
 
 
-def test_who_notifies_late_is_ready_late(driver, test):
-    program = NOTIFY + f"while not os.path.exists({str(test.dir / 'gate')!r}): time.sleep(0.01)\nsend('READY=1')\ntime.sleep(1000)"
+def test_who_notifies_late_is_ready_late(driver, gate):
+    program = NOTIFY + gate.pass_it + "send('READY=1')\ntime.sleep(1000)"
     d = driver("--ready", "notify", "--timeout", "100", "--stay", "--", *python(program))
     d.wait("unready 0")
-    open_gate(test)
+    gate.open()
     d.wait("ready 0 notified")
     d.end()
 
