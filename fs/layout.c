@@ -9,9 +9,14 @@
 #define PAGE 4096UL
 
 static const char *const names[AREAS] = {
-	[AREA_LANES] = "requests",	[AREA_NODES] = "nodes",	      [AREA_NAMES] = "names",
-	[AREA_JOURNAL] = "the journal", [AREA_REPLAY] = "the replay", [AREA_SIDEDOOR] = "watches",
+	[AREA_LANES] = "requests",
+	[AREA_NODES] = "nodes",
+	[AREA_NAMES] = "names",
+	[AREA_JOURNAL] = "the journal",
+	[AREA_REPLAY] = "the replay",
+	[AREA_SIDEDOOR] = "watches",
 	[AREA_ECHOES] = "what is to be replayed",
+	[AREA_ABSENT] = "absent names",
 };
 
 static struct area *other_table(void)

@@ -4,6 +4,7 @@
 #include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
+#include "fs/window_negative.h"
 
 /* Whoever must change one of these changes a layout: give it the next number, and a converter. */
 _Static_assert(LANES_LAYOUT == 1 && sizeof(struct lane) == 1093632, "another layout of the lanes");
@@ -15,10 +16,12 @@ _Static_assert(SIDEDOOR_LAYOUT == 1 && sizeof(struct watch) == 40 &&
 	       "another layout of the side door");
 
 _Static_assert(ECHOES_LAYOUT == 1 && ECHOES_SIZE == 4198400, "another layout of what is to be replayed");
+_Static_assert(ABSENT_LAYOUT == 1 && ABSENT_SIZE == 4198400, "another layout of the absent names");
 
-/* A program from before knows no echoes: it has lost those of its workers, and loses these. */
+/* A program from before knows neither: it has lost the echoes of its workers, and what they believed absent it does not count on. */
 static const struct converter converters[] = {
 	{ .area = AREA_ECHOES, .from = ECHOES_LAYOUT, .to = 0 },
+	{ .area = AREA_ABSENT, .from = ABSENT_LAYOUT, .to = 0 },
 };
 
 const struct layouts layouts = {
@@ -30,6 +33,7 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
 		[AREA_ECHOES] = ECHOES_LAYOUT,
+		[AREA_ABSENT] = ABSENT_LAYOUT,
 	},
 	.size_bytes = {
 		[AREA_LANES] = LANES_SIZE,
@@ -39,6 +43,7 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_SIZE,
 		[AREA_SIDEDOOR] = sizeof(struct sidedoor_memory),
 		[AREA_ECHOES] = ECHOES_SIZE,
+		[AREA_ABSENT] = ABSENT_SIZE,
 	},
 	.converters = converters,
 	.converter_count = ARRAY_SIZE(converters),

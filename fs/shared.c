@@ -8,6 +8,7 @@ struct shared *shared;
 struct lanes *shared_lanes;
 struct replay_memory *shared_replay;
 struct echoes *shared_echoes;
+struct absent_names *shared_absent;
 static void *mapped[AREAS_MAX];
 static size_t mapped_size[AREAS_MAX];
 
@@ -83,6 +84,7 @@ int shared_use_areas(int memfd, const struct area areas[static AREAS_MAX])
 	shared_lanes = mapped[AREA_LANES];
 	shared_replay = mapped[AREA_REPLAY];
 	shared_echoes = mapped[AREA_ECHOES];
+	shared_absent = mapped[AREA_ABSENT];
 	return r;
 }
 

@@ -132,6 +132,7 @@ enum area_kind {
 	AREA_REPLAY,
 	AREA_SIDEDOOR,
 	AREA_ECHOES,
+	AREA_ABSENT,
 	AREAS,
 	AREAS_MAX = 16,
 };
@@ -179,6 +180,7 @@ extern struct shared *shared;
 extern struct lanes *shared_lanes;
 extern struct replay_memory *shared_replay;
 extern struct echoes *shared_echoes; /* fs/replay_queue.h */
+extern struct absent_names *shared_absent; /* fs/window_negative.h */
 const struct area *shared_areas(void); /* those in force */
 void *shared_nodes(size_t *size_bytes);
 void *shared_names(unsigned size_class, size_t *size_bytes);

@@ -49,6 +49,9 @@ static int64_t now_ms(void)
 void window_start(bool first)
 {
 	known_start();
+	negative_start(first);
+	if (!first)
+		kernel_inherit();
 	is_first = first;
 	started_ms = now_ms();
 }
@@ -240,25 +243,26 @@ static void none_is_whole(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* a worker before this one has answered what nobody remembers: for as long as that may be good */
-static void wait_for_older(int64_t timeout_ms)
-{
-	int64_t left = started_ms + timeout_ms - now_ms();
-	struct timespec t = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
-
-	if (is_first || left <= 0)
-		return;
-	if (timeout_ms <= 1000) {
-		nanosleep(&t, NULL);
-		return;
-	}
-	/* a day: positive names are expired all, of negative ones some may be missed */
-	none_is_whole();
-}
-
 static int64_t longest_ms(void)
 {
 	return (int64_t)(believe_for(shared->config.long_cache) * 1000) + 10;
+}
+
+/* What a worker before this one has answered for a short time nobody remembers: until that is over. */
+static void wait_for_older(void)
+{
+	int64_t passed = now_ms() - started_ms, left = NEGATIVE_SHORT_MS - passed;
+	struct timespec t = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
+
+	if (!is_first && left > 0)
+		nanosleep(&t, NULL);
+	if (negative_is_whole())
+		return;
+	/* positive names are expired all, of negative ones some may be missed */
+	if (passed < longest_ms())
+		none_is_whole();
+	else
+		negative_set_whole();
 }
 
 /* what was answered before has ended by itself */
@@ -276,7 +280,7 @@ void window_expire(pid_t job)
 	pthread_rwlock_unlock(&answering);
 	if (!recent_wait())
 		none_is_whole();
-	wait_for_older(longest_ms());
+	wait_for_older();
 	kernel_expire(job, oldest_answer_ms());
 }
 

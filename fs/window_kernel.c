@@ -9,6 +9,16 @@
 
 #define AT_ONCE 1000 /* nodes that are looked at under one lock */
 
+void kernel_inherit(void)
+{
+	pthread_mutex_lock(&table_lock);
+	for (uint32_t i = 0; (i = table_next(i));)
+		table_local(i)->listed = S_ISDIR(table_at(i)->is.type);
+	if (table_at(NODE_ROOT)->children)
+		notify_root_known();
+	pthread_mutex_unlock(&table_lock);
+}
+
 /* ---- what it knew before a window ---- */
 
 /* with table_lock */

@@ -20,5 +20,7 @@ void window_note(pid_t job, const struct buf *path, unsigned how);
 void kernel_expire(pid_t job, int64_t since_ms);
 /* The job gets into this directory: what the kernel knows there it will not ask for, so all of that counts as asked for. */
 void kernel_enter(pid_t job, node_id top, int64_t since_ms);
+/* Before anything is served: a worker before this one has answered who knows which listings. */
+void kernel_inherit(void);
 /* the node has been answered once, just now */
 bool kernel_has_just_met(node_id id);

@@ -115,6 +115,28 @@ def test_a_worker_that_dies(m, child):
     assert answer["found"] == ["a"] and answer["absent"] == ["no"]
 
 
+@pytest.mark.parametrize("m", ["", "sole_writer", "without=long_cache"], indirect=True)
+def test_what_dead_workers_have_answered(m, child):
+    """Names that are there and such that are not, and listings: their successor knows which the kernel may believe."""
+    job = child()
+    absent = ["no", "dir/no", "x" * 255, *(f"dir/no{i}" for i in range(300))]
+    for part in absent[:150], absent[150:]:
+        for name in ["a", "dir/one", *part]:
+            os.path.exists(m.path / name)
+        os.listdir(m.path)
+        os.listdir(m.path / "dir")
+        os.kill(m.worker_pid(), 9)
+        os.stat(m.path / "b")
+    c = m.client()
+    opened(m, c, job)
+    job.do(f"[os.path.exists(os.path.join('{m.path}', n)) for n in {['a', 'dir/one', *absent]}]")
+    job.do(f"os.listdir('{m.path}'), os.listdir('{m.path}/dir')")
+    answer = names(m, c, job)
+    assert answer["whole"] is True
+    assert set(answer["found"]) == {"a", "dir", "dir/one"} and set(answer["absent"]) == set(absent)
+    assert set(answer["listed"]) == {"", "dir"}
+
+
 # ---- what is known from windows before ----
 
 

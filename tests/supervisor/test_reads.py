@@ -254,6 +254,19 @@ def test_the_mounts_worker_dies(web):
     assert w.write("README", "other") == ("restart", False)
 
 
+@by_each
+def test_the_mounts_worker_died_before(web):
+    """What the next runs read is seen whole again."""
+    w = web()
+    os.kill(w.s.m.worker_pid(), 9)
+    assert w.write("in/a", "b\n") == ("restart", True)
+    assert w.write("README", "other") == "nothing"
+    assert w.write("in/b", "not listed") == "nothing"
+    assert w.write("in/extra", "more\n") == ("restart", True)
+    assert w.write("conf", "d") == ("restart", False)
+    assert w.write("README", "third") == "nothing"
+
+
 def test_a_command_whose_work_others_do(web, test):
     """docker's daemon reads what nobody can see."""
     docker = test.dir / "bin" / "docker"

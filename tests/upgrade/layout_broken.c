@@ -4,6 +4,7 @@
 #include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
+#include "fs/window_negative.h"
 #include <signal.h>
 
 static int be_killed(const void *from, size_t from_size, void *to, size_t to_size)
@@ -24,6 +25,7 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
 		[AREA_ECHOES] = ECHOES_LAYOUT,
+		[AREA_ABSENT] = ABSENT_LAYOUT,
 	},
 	.converters = converters,
 	.converter_count = 1,

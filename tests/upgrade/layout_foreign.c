@@ -4,6 +4,7 @@
 #include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
+#include "fs/window_negative.h"
 
 const struct layouts layouts = {
 	.number = {
@@ -14,5 +15,6 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
 		[AREA_ECHOES] = ECHOES_LAYOUT,
+		[AREA_ABSENT] = ABSENT_LAYOUT,
 	},
 };

@@ -8,6 +8,7 @@
 #include "fs/replay_queue.h"
 #include "fs/sidedoor_memory.h"
 #include "fs/table.h"
+#include "fs/window_negative.h"
 #include "tests/upgrade/journal_other.h"
 #include "tests/upgrade/outside_other.h"
 #include <string.h>
@@ -189,6 +190,7 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_LAYOUT,
 		[AREA_SIDEDOOR] = SIDEDOOR_LAYOUT,
 		[AREA_ECHOES] = ECHOES_LAYOUT,
+		[AREA_ABSENT] = ABSENT_LAYOUT,
 	},
 	.size_bytes = {
 		[AREA_LANES] = LANES_SIZE,
@@ -198,6 +200,7 @@ const struct layouts layouts = {
 		[AREA_REPLAY] = REPLAY_SIZE,
 		[AREA_SIDEDOOR] = sizeof(struct sidedoor_memory),
 		[AREA_ECHOES] = ECHOES_SIZE,
+		[AREA_ABSENT] = ABSENT_SIZE,
 	},
 	.converters = converters,
 	.converter_count = ARRAY_SIZE(converters),
