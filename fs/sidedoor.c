@@ -339,6 +339,7 @@ json_t *sidedoor_status(void)
 		      c->long_cache ? "day" : "second");
 	if (!c->long_cache)
 		json_object_set_new(o, "why", json_string(c->short_why));
+	json_object_set_new(o, "adopted", json_integer((json_int_t)adopt_count()));
 	json_object_set_new(o, "untold", json_integer((json_int_t)untold_count()));
 	json_object_set_new(o, "not_watched", refused_list());
 	return o;

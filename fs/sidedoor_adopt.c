@@ -181,3 +181,8 @@ void adopt_again(void)
 {
 	watch_each_adopted(pin_again);
 }
+
+size_t adopt_count(void)
+{
+	return adopted;
+}

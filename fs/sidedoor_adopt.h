@@ -15,3 +15,5 @@ void adopt_drop_lost(void);
 bool adopt_path(const char *path);
 /* Those of a dead worker stay. Before anything is freed */
 void adopt_again(void);
+/* How many are kept now. Any thread */
+size_t adopt_count(void);
