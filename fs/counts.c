@@ -1,7 +1,7 @@
 #include "fs/counts.h"
 #include "fs/ops.h"
 
-enum phase { STILL, APPLYING, APPLIED, PHASES = 4 };
+enum phase { STILL, APPLYING, APPLIED, RETURNING, PHASES };
 
 static void move(struct lane *l, uint32_t finished, enum phase phase)
 {
@@ -58,20 +58,29 @@ uint32_t counts_taken(void)
 	return finished(lane_current());
 }
 
-/* Not noted any more first: a kill in between leaves a count too high (some memory), never too low. */
+/*
+ * From the last: a successor finds noted what is still to be given back. Of those that were taken before others
+ * which stay, none is noted any more; the request has been answered, and nobody will ask.
+ */
 void counts_give_back(uint32_t i, uint32_t n)
 {
 	struct lane *l = lane_current();
+	bool noted = n == finished(l);
 
-	move(l, i, STILL);
 	pthread_mutex_lock(&table_lock);
-	for (; i < n; i++) {
-		struct node *node = table_node(l->counts.taken[i]);
+	while (n-- > i) {
+		struct node *node = table_node(l->counts.taken[n]);
 
-		if (!node || !node->lookups)
-			continue;
-		node->lookups--;
-		table_collect(node);
+		l->counts.node = l->counts.taken[n];
+		l->counts.before = node ? node->lookups : 0;
+		if (noted)
+			move(l, n, RETURNING);
+		if (node && node->lookups) {
+			node->lookups--;
+			table_collect(node);
+		}
+		if (noted)
+			move(l, n, STILL);
 	}
 	pthread_mutex_unlock(&table_lock);
 }
@@ -89,6 +98,11 @@ void counts_recover(struct lane *l)
 		break;
 	case APPLIED:
 		move(l, finished(l) + 1, STILL);
+		break;
+	case RETURNING:
+		if (n && l->counts.before)
+			n->lookups = l->counts.before - 1;
+		move(l, finished(l), STILL);
 		break;
 	default:
 		break;

@@ -27,6 +27,7 @@ static const struct identity root_is = { .dev = 1, .ino = 1, .type = S_IFDIR };
 static int memory __attribute__((unused)); /* these: where stores can be stepped through */
 static unsigned long stores __attribute__((unused));
 static unsigned seed = 7;
+static long kept __attribute__((unused)) = -1; /* references that the request under way leaves alone; -1: it takes none */
 
 /* What the table's operations store to. */
 struct span {
@@ -76,7 +77,18 @@ static int wrong_in(struct node *n, unsigned *children)
 	return table_node(table_id(n)) == n ? 0 : 7;
 }
 
-static int check(int fd)
+static long references(void)
+{
+	long sum = 0;
+
+	for (uint32_t i = 2; i < INODES + 4; i++) {
+		if (table_at(i)->used)
+			sum += (long)table_at(i)->lookups;
+	}
+	return sum;
+}
+
+static int check(int fd, long others)
 {
 	unsigned used = 0, names = 0;
 	struct span spans[SPANS];
@@ -96,6 +108,9 @@ static int check(int fd)
 	if (table_open(&root_is) < 0)
 		return 2;
 	counts_recover(&shared_lanes->lane[0]);
+	lane_use(&shared_lanes->lane[0]);
+	if (others >= 0 && references() != others + counts_taken())
+		return 10; /* one that is not noted would never be given back */
 	table_sweep();
 	for (uint32_t i = 1; i < INODES + 4; i++) {
 		struct node *n = table_at(i);
@@ -140,7 +155,6 @@ static void look_up(unsigned ino, const char *text)
 	struct identity is = { .dev = 1, .ino = 10 + ino, .type = S_IFREG };
 	struct node *n = table_by_identity(&is);
 
-	shared_lanes->lane[0].counts.progress = 0;
 	if (!n)
 		n = table_new(&is);
 	assert_non_null(n);
@@ -148,12 +162,27 @@ static void look_up(unsigned ino, const char *text)
 	assert_true(counts_take(n));
 }
 
+static void begin_request(void)
+{
+	shared_lanes->lane[0].counts.progress = 0;
+}
+
+/* As a request does whose answer nobody has received. */
+static void take_in_vain(void)
+{
+	kept = references();
+	for (unsigned i = 0; i < 3; i++)
+		look_up(below(INODES), name(below(NAMES)));
+	counts_give_back(0, counts_taken());
+	assert_int_equal(references(), kept);
+	kept = -1;
+}
+
 static void forget(unsigned ino)
 {
 	struct identity is = { .dev = 1, .ino = 10 + ino, .type = S_IFREG };
 	struct node *n = table_by_identity(&is);
 
-	shared_lanes->lane[0].counts.progress = 0;
 	counts_forget(n, n ? n->lookups : 0, 0);
 	if (n)
 		table_collect(n);
@@ -161,12 +190,16 @@ static void forget(unsigned ino)
 
 static __attribute__((unused)) void operate(void)
 {
-	switch (below(4)) {
+	begin_request();
+	switch (below(5)) {
 	case 0:
 		forget(below(INODES));
 		break;
 	case 1:
 		table_drop_name(NODE_ROOT, name(below(NAMES)));
+		break;
+	case 2:
+		take_in_vain();
 		break;
 	default:
 		look_up(below(INODES), name(below(NAMES)));
@@ -217,13 +250,14 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 static void check_in_successor(void)
 {
-	char text[16];
+	char text[16], others[24];
 	int status;
 	pid_t pid = vfork();
 
 	if (pid == 0) {
 		snprintf(text, sizeof(text), "%d", memory);
-		execl("/proc/self/exe", "test_table_kill", text, NULL);
+		snprintf(others, sizeof(others), "%ld", kept);
+		execl("/proc/self/exe", "test_table_kill", text, others, NULL);
 		_exit(127);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -280,7 +314,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_after_each_store),
 	};
 
-	if (argc == 2)
-		return check(atoi(argv[1]));
+	if (argc == 3)
+		return check(atoi(argv[1]), atol(argv[2]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
