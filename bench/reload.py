@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 from common import BUILD, NOT_INSTALLED, Place, Table, compile_helper, emit, free_port, processes, spread, until
@@ -41,32 +42,49 @@ def serve_until(port, version, timeout=20):
     return time.perf_counter() - start, refused
 
 
-def save(folder, version):
-    """As editors do that keep the old file until the new one is whole; a server may start in between."""
-    (folder / ".version.new").write_text(version)
-    os.rename(folder / ".version.new", folder / "version")
+EDITOR = """
+import os, sys
+for line in sys.stdin:
+    folder, version = line.rstrip().split(" ", 1)
+    with open(f"{folder}/.version.new", "w") as f:
+        f.write(version)
+    os.rename(f"{folder}/.version.new", f"{folder}/version")
+    print(flush=True)
+"""
 
 
-def saves(folder, port):
+class Editor:
+    """As editors do that keep the old file until the new one is whole; a server may start in between. It rests after each save."""
+
+    def __init__(self, place):
+        self.process = place.start([sys.executable, "-c", EDITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def save(self, folder, version):
+        self.process.stdin.write(f"{folder} {version}\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+
+def saves(editor, folder, port):
     times, refused = [], 0
     for i in range(SAVES):
         time.sleep(REST)
         version = f"version {i} of {port}"
-        save(folder, version)
+        editor.save(folder, version)
         took, bad = serve_until(port, version)
         times.append(took)
         refused += bad
     return times, refused
 
 
-def by_hand(place, folder, port):
+def by_hand(place, editor, folder, port):
     """The floor: end it, start it, no tool."""
     env = {"PORT": str(port)}
     times = []
     p = place.start([folder / "hello"], cwd=folder, env=env)
     for i in range(SAVES):
         time.sleep(REST)
-        save(folder, f"by hand {i}")
+        editor.save(folder, f"by hand {i}")
         start = time.perf_counter()
         p.kill()
         p.wait()
@@ -94,7 +112,7 @@ def tools(folder, port):
     }
 
 
-def one(place, argv, port, folder):
+def one(place, editor, argv, port, folder):
     """Times and refused connections; None: not installed."""
     program = argv[0] if "/" in str(argv[0]) else peer(str(argv[0])) or shutil.which(str(argv[0]))
     if not program:
@@ -103,14 +121,14 @@ def one(place, argv, port, folder):
     p = place.start([program, *argv[1:]], cwd=folder, env=env, stdin=subprocess.PIPE)
     try:
         until(lambda: ask(port), timeout=20, step=0.01)
-        return saves(folder, port)
+        return saves(editor, folder, port)
     finally:
         p.terminate()
         try:
             p.wait(5)
         except subprocess.TimeoutExpired:
             p.kill()
-        processes.kill_all(lambda: processes.descendants(os.getpid()))
+        processes.kill_all(lambda: processes.descendants(os.getpid(), spare=[editor.process.pid]))
 
 
 def prepare(place, number):
@@ -120,14 +138,14 @@ def prepare(place, number):
     return folder
 
 
-def measure(place, folder, name, times):
+def measure(place, editor, folder, name, times):
     """One turn; times grow. A reason when there is none."""
     port = free_port()
     try:
         if name == BY_HAND:
-            result = by_hand(place, folder, port)
+            result = by_hand(place, editor, folder, port)
         else:
-            result = one(place, tools(folder, port)[name], port, folder)
+            result = one(place, editor, tools(folder, port)[name], port, folder)
     except TimeoutError as e:
         return f"failed: {e}"
     if not result:
@@ -148,10 +166,11 @@ def main():
     with Place() as place:
         names = [BY_HAND, *tools(place.make("names"), 1)]
         folders = {name: prepare(place, number) for number, name in enumerate(names)}
+        editor = Editor(place)
         times, reasons = {name: [[], 0] for name in names}, {}
         for _ in range(ROUNDS):
             for name in names:
-                reason = measure(place, folders[name], name, times[name])
+                reason = measure(place, editor, folders[name], name, times[name])
                 if reason:
                     reasons[name] = reason
         for name in names:
