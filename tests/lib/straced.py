@@ -37,6 +37,7 @@ class Straced:
         self.cwds = {}
         self.opened, self.directories, self.listed, self.executed = set(), set(), set(), set()
         self.seen, self.absent, self.made = set(), set(), set()
+        self.renamed = []
         for pid, call in _whole(log):
             found = CALL.match(call)
             if found:
@@ -99,6 +100,7 @@ class Straced:
             self._add(self.made, paths[-1])
             if name.startswith("rename"):
                 self._add(self.made, paths[0])
+                self.renamed.append((self._inside(paths[0]), self._inside(paths[-1])))
         else:
             for path in paths[:1]:
                 self._add(self.seen, path)
@@ -114,4 +116,41 @@ class Straced:
                 while path:
                     names.add(path)
                     path = os.path.dirname(path)
+        for old, new in self.renamed:  # with what is in it
+            if old and new:
+                names |= {new + path[len(old) :] for path in names if path.startswith(old + "/")}
         return names | {""}
+
+
+def _ways(report):
+    got = {way: set() for way in ("executed", "read", "listed", "seen", "absent", "wrote")}
+    for entry in report["paths"]:
+        for way in entry["how"]:
+            got[way].add(entry["path"])
+    return got
+
+
+def _none(what, paths):
+    assert not paths, f"{what}: {sorted(paths)}"
+
+
+def compare(report, straced, exact):
+    """Nothing is missing, nothing is anybody else's. exact: it is known what was opened, not only what was asked for."""
+    got = _ways(report)
+    got_any = got["executed"] | got["read"] | got["listed"] | got["seen"] | got["absent"]
+    made = straced.made
+    root = {""}  # nobody asks for it by a name
+    if exact:
+        _none("opened, not read", straced.opened - made - got["read"])
+        _none("executed", straced.executed - got["executed"])
+        _none("listed", straced.listed - got["listed"])
+        _none("not listed", got["listed"] - straced.listed - straced.directories)
+    else:
+        _none("opened or executed", (straced.opened | straced.executed) - got_any - made)
+        _none("listed or not", got["listed"] ^ straced.listed)
+    _none("seen", straced.seen - got_any - made - root)
+    # of a name in a directory that is not there only the directory is asked for
+    missing = straced.absent - got["absent"] - made - straced.seen - straced.opened - straced.executed
+    _none("absent", {p for p in missing if not any(p.startswith(a + "/") for a in got["absent"])})
+    # a directory may have been asked for by others: it counts when it goes
+    _none("somebody else's", {p for p in got_any - straced.known() if straced.is_file(p)})
