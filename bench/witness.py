@@ -71,6 +71,14 @@ def make_go(top):
     (top / "main.go").write_text(f"package main\n\nimport (\n{imports})\n\nfunc main() {{\n\tn := 0\n{calls}\tprintln(n)\n}}\n")
 
 
+def make_old(top):
+    """What is written in the second in which git writes its index is read by each git status, three requests for one."""
+    then = time.time() - 3600
+    for directory, _, names in os.walk(top):
+        for name in names:
+            os.utime(os.path.join(directory, name), (then, then))
+
+
 class Tree:
     def __init__(self, top, objects):
         self.top, self.objects = top, objects
@@ -78,6 +86,7 @@ class Tree:
         make_node(top / "node")
         make_go(top / "go")
         (top / "page").write_text("page" * 100)
+        make_old(top)
         git = ["git", "-C", str(top), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
         for words in ["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]:
             subprocess.run([*git, *words], check=True)
