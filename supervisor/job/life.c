@@ -160,22 +160,26 @@ static void program_ended(struct life *l, int status)
 		say(l, "signalled %d", WTERMSIG(status));
 	else
 		say(l, "exited %d", WEXITSTATUS(status));
-	/* its group has had the signal, a second one makes many servers give up what they finish */
-	if (l->asked && !l->killing)
-		signal_tree(l->asked, outside_group, l);
 }
 
 static void reap(struct life *l)
 {
+	bool ended = false;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == l->program->pid)
-			program_ended(l, status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != l->program->pid)
+			continue;
+		program_ended(l, status);
+		ended = l->executed;
+	}
 	/* orphans of the tree become children of its subreaper: without children there is no tree */
 	if (l->begun && pid < 0 && errno == ECHILD)
 		l->over = true;
+	else if (ended && l->asked && !l->killing)
+		/* its group has had the signal, a second one makes many servers give up what they finish */
+		signal_tree(l->asked, outside_group, l);
 }
 
 static void begin(struct life *l)
@@ -184,10 +188,6 @@ static void begin(struct life *l)
 
 	if (l->begun)
 		return;
-	if (cgroup_make(&l->cgroup) == 0) {
-		l->program->cgroup = l->cgroup.data;
-		say(l, "cgroup %s", l->cgroup.data);
-	}
 	r = program_start(l->program);
 	if (r < 0) {
 		say(l, "failed %s cannot be started: %s", l->program->argv[0], strerror(-r));
@@ -278,6 +278,11 @@ int life_run(struct program *program, int control)
 	l.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l.signals < 0)
 		return -errno;
+	/* while the supervisor tells the mount of the job */
+	if (cgroup_make(&l.cgroup) == 0) {
+		program->cgroup = l.cgroup.data;
+		say(&l, "cgroup %s", l.cgroup.data);
+	}
 	while (!l.over)
 		turn(&l);
 	if (l.cgroup.len)
