@@ -7,6 +7,7 @@
 #include "fs/init.h"
 #include "fs/ops.h"
 #include "fs/raw.h"
+#include "fs/readers.h"
 #include "fs/relief.h"
 #include "fs/replay.h"
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #define CRASHES_MOST 2 /* at one request; then it is answered EIO */
-#define READERS_MOST 2
 
 static _Thread_local struct lane *lane; /* of a request thread; NULL in others */
 static _Thread_local bool resumed;
@@ -188,34 +188,10 @@ static void finish_inherited(void)
 	resumed = false;
 }
 
-/*
- * The kernel wakes the reader that has slept longest, whose stack and caches have gone cold. So few read at a time, and
- * one client's requests go to and fro between them; the others rest until all of those are busy.
- */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t wanted;
-	unsigned reading, resting;
-} readers = { .lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER };
-
-static void reading_begins(void)
+static bool takes_long(uint32_t opcode)
 {
-	pthread_mutex_lock(&readers.lock);
-	readers.resting++;
-	while (readers.reading >= READERS_MOST)
-		pthread_cond_wait(&readers.wanted, &readers.lock);
-	readers.resting--;
-	readers.reading++;
-	pthread_mutex_unlock(&readers.lock);
-}
-
-static void reading_ends(void)
-{
-	pthread_mutex_lock(&readers.lock);
-	readers.reading--;
-	if (!readers.reading && readers.resting)
-		pthread_cond_signal(&readers.wanted);
-	pthread_mutex_unlock(&readers.lock);
+	return opcode == FUSE_FSYNC || opcode == FUSE_FSYNCDIR || opcode == FUSE_FALLOCATE ||
+	       opcode == FUSE_COPY_FILE_RANGE;
 }
 
 /* The kernel writes the header, and with it len, into the lane: from then on the request is ours. */
@@ -229,12 +205,12 @@ static int read_request(void)
 	lane->counts.progress = 0;
 	lane->crashes = lane->sending = 0;
 	__atomic_store_n(&lane->since_ns, 0, __ATOMIC_RELAXED);
-	reading_begins();
+	readers_begin(device);
 	do {
 		owe(0); /* a read that fails may have copied a part */
 		n = read(device, lane->request, REQUEST_SIZE);
 	} while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN));
-	reading_ends();
+	readers_end(device, n < 0 || takes_long(request_header()->opcode));
 	if (n < 0)
 		return -errno;
 	__atomic_fetch_add(&lane->requests, 1, __ATOMIC_RELAXED);
