@@ -165,16 +165,6 @@ static bool is_open(const struct mark *m, struct journal *j, int root_fd, const 
 	return fd >= 0 && lower_identify(fd, "", &is, &st) == 0 && inodes_have(open, st.st_ino);
 }
 
-/* At the cap, and when somebody waits for one. Else one that waits holds up all. */
-static bool is_each_decided_alone(const struct rule_batch *b)
-{
-	for (size_t i = 0; i < b->count; i++) {
-		if (b->marks[i].hurried || b->marks[i].left_over)
-			return true;
-	}
-	return b->now_ns >= b->cap_at_ns;
-}
-
 /*
  * Which marks are of files in `open`, as far as it matters: a tool that unpacks thousands of files has one of them open
  * whenever it is looked at, the latest as a rule.
@@ -182,15 +172,14 @@ static bool is_each_decided_alone(const struct rule_batch *b)
 static void find_open(struct look *l, struct rule_batch *b, const struct mark *marks, struct journal *j, int root_fd,
 		      const struct inodes *open)
 {
-	bool all = is_each_decided_alone(b);
-	bool over = b->tool && !all;
+	bool held_up = b->tool || b->locked;
 
-	for (size_t i = b->count; i-- && !over;) {
-		if (!is_open(&marks[i], j, root_fd, open))
+	for (size_t i = b->count; i--;) {
+		if (!rules_ask_open(b, &b->marks[i], held_up) || !is_open(&marks[i], j, root_fd, open))
 			continue;
 		b->marks[i].open = true;
 		l->again = true;
-		over = !all;
+		held_up |= !b->marks[i].left_over;
 	}
 }
 
@@ -207,10 +196,11 @@ void look_around(struct look *l, struct rule_batch *b, const struct mark *marks,
 	}
 	for (size_t i = 0; i < n; i++)
 		look_at_process(l, b, &processes[i], dev, &open);
+	b->locked = lock_stands();
+	l->again |= b->locked;
+	rules_cap(b);
 	inodes_sort(&open);
 	if (open.count)
 		find_open(l, b, marks, j, root_fd, &open);
 	inodes_done(&open);
-	b->locked = lock_stands();
-	l->again |= b->locked;
 }

@@ -98,6 +98,19 @@ bool rules_worth_a_look(struct rule_batch *b)
 	return left_over <= b->now_ns;
 }
 
+void rules_cap(struct rule_batch *b)
+{
+	struct overall o = look_over(b);
+
+	b->cap_at_ns = cap_at(b, &o);
+	b->capped = b->now_ns >= b->cap_at_ns;
+}
+
+bool rules_ask_open(const struct rule_batch *b, const struct rule_mark *m, bool held_up)
+{
+	return !held_up || b->capped || m->hurried || m->left_over;
+}
+
 /* Beside the batch, or at its cap: each mark for itself. */
 static enum verdict decide_alone(const struct rule_batch *b, const struct rule_mark *m)
 {
@@ -125,8 +138,7 @@ size_t rules_decide(struct rule_batch *b)
 	bool over = o.count && is_quiet(b, &o) && !b->locked && !b->tool && !any_open(b);
 	size_t n = 0;
 
-	b->cap_at_ns = cap_at(b, &o);
-	b->capped = b->now_ns >= b->cap_at_ns;
+	rules_cap(b);
 	for (size_t i = 0; i < b->count; i++) {
 		struct rule_mark *m = &b->marks[i];
 

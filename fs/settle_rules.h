@@ -36,5 +36,9 @@ struct rule_batch {
  * not. True also when the cap is reached, or for marks that were left over alone.
  */
 bool rules_worth_a_look(struct rule_batch *b);
+/* With locked and tool filled in, but not yet open: fills cap_at_ns and capped. */
+void rules_cap(struct rule_batch *b);
+/* Whether open decides anything for this mark then. held_up: something else keeps the batch from being over */
+bool rules_ask_open(const struct rule_batch *b, const struct rule_mark *m, bool held_up);
 /* Second: with locked, tool and open filled in, the verdict on each mark; how many are to be published. */
 size_t rules_decide(struct rule_batch *b);

@@ -124,6 +124,35 @@ static void test_cap_of_tools(void **unused)
 }
 
 /* The next git comes later than the next write of a save. */
+/* What has to be asked of the system for each of thousands of files is asked only where it decides something. */
+static void test_open_is_asked_where_it_decides(void **unused)
+{
+	static const struct {
+		bool tool, hurried, left_over, held_up;
+		int first_ago;
+		bool asked;
+	} rows[] = {
+		{ .first_ago = 499, .asked = true },
+		{ .first_ago = 499, .held_up = true, .asked = false },
+		{ .first_ago = 499, .held_up = true, .hurried = true, .asked = true },
+		{ .first_ago = 499, .held_up = true, .left_over = true, .asked = true },
+		{ .first_ago = 500, .held_up = true, .asked = true },
+		{ .first_ago = 600, .held_up = true, .tool = true, .asked = false },
+		{ .first_ago = 5000, .held_up = true, .tool = true, .asked = true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rule_mark m[] = { mark(rows[i].first_ago, 5) };
+		struct rule_batch b = batch(m, 1);
+
+		b.tool = rows[i].tool;
+		m[0].hurried = rows[i].hurried;
+		m[0].left_over = rows[i].left_over;
+		rules_cap(&b);
+		assert_int_equal(rules_ask_open(&b, &m[0], rows[i].held_up), rows[i].asked);
+	}
+}
+
 static void test_quiet_of_git(void **unused)
 {
 	struct rule_mark m[] = { mark(100, 39) };
@@ -192,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_open_and_quiet_for_long),
 		cmocka_unit_test(test_cap_of_tools),
+		cmocka_unit_test(test_open_is_asked_where_it_decides),
 		cmocka_unit_test(test_quiet_of_git),
 		cmocka_unit_test(test_hurried),
 		cmocka_unit_test(test_left_over),
