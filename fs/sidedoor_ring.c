@@ -189,12 +189,12 @@ static int remember_reader(void)
 	return 0;
 }
 
-/* false: there is nothing to be read now. *others: some were not our own. -errno */
+/* How many bytes; 0: there is nothing to be read now. *others: some were not our own. -errno */
 static int read_some(int group, bool *others)
 {
 	uint64_t call = ++calls_begun, head = sidedoor_memory->head;
 	ssize_t n = read(group, sidedoor_memory->buffer, SIDEDOOR_READ);
-	int r = n < 0 ? -errno : n > 0;
+	int r = n < 0 ? -errno : (int)n;
 
 	if (n > 0) {
 		empty_buffer();
@@ -221,10 +221,12 @@ static void *read_all(void *arg)
 	crash_thread();
 	prctl(PR_SET_NAME, "sidedoor-read");
 	while ((r = read_some(group, &others)) >= 0) {
-		if (r > 0)
+		if (r > SIDEDOOR_READ / 2 || (r > 0 && (others || awaited)))
 			continue;
-		forget_old_readers();
-		poll(&p, 1, -1);
+		if (r == 0) {
+			forget_old_readers();
+			poll(&p, 1, -1);
+		}
 		/* a busy mount is not to be held up by waking this thread for each of its own stores */
 		if (!others && !awaited)
 			nanosleep(&rest, NULL);
