@@ -22,9 +22,14 @@ static _Thread_local struct {
 #define LIFTS_QUOTA (1U << CAP_SYS_RESOURCE)
 #define SEES_TRUSTED (1U << CAP_SYS_ADMIN)
 
+/* Only file system ids ever change: this is asked for each request, and of the kernel once. */
 bool caller_privileged(void)
 {
-	return geteuid() == 0;
+	static _Atomic uid_t own = (uid_t)-1;
+
+	if (own == (uid_t)-1)
+		own = geteuid();
+	return own == 0;
 }
 
 static int capabilities_get(struct __user_cap_data_struct caps[static 2])

@@ -13,6 +13,8 @@
 #define YOUNG_NS 2000000000LL
 /* who writes is asked before the request's mark is made */
 #define BEFORE_MARK_NS 20000000LL
+/* In so short a time the number of a thread that has ended does not come to another one. */
+#define SAME_THREAD_NS 1000000LL
 
 struct process {
 	pid_t pid; /* 0: free */
@@ -108,10 +110,16 @@ static struct process *process_of(pid_t tid)
 	return t->tid == tid && t->batch == batch && p->pid == t->pid ? p : NULL;
 }
 
-static bool is_current(const struct process *p)
+static bool has_ended(const struct process *p, pid_t tid, int64_t now_ns)
 {
-	return p->batch == batch && p->jobs_version == writer_jobs_version() &&
-	       (p->pidfd < 0 || !pidfd_ended(p->pidfd));
+	if (p->pidfd < 0 || (p->tid == tid && now_ns - p->last_ns < SAME_THREAD_NS))
+		return false;
+	return pidfd_ended(p->pidfd);
+}
+
+static bool is_current(const struct process *p, pid_t tid, int64_t now_ns)
+{
+	return p->batch == batch && p->jobs_version == writer_jobs_version() && !has_ended(p, tid, now_ns);
 }
 
 static void tell(const struct process *p, struct writer *out)
@@ -123,11 +131,12 @@ static void tell(const struct process *p, struct writer *out)
 
 static bool tell_known(pid_t tid, struct writer *out)
 {
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	struct process *p = process_of(tid);
 
-	if (!p || !is_current(p))
+	if (!p || !is_current(p, tid, now_ns))
 		return false;
-	p->last_ns = clock_ns(CLOCK_MONOTONIC);
+	p->last_ns = now_ns;
 	p->tid = tid;
 	tell(p, out);
 	return true;
