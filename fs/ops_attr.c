@@ -48,7 +48,14 @@ static void keep_rights(node_id id, mode_t mode)
 		files_add(id, fd, true);
 }
 
-static int set_size(fuse_req_t req, node_id id, off_t size, bool kill_set_ids)
+static int stat_open(int fd, struct stat *st)
+{
+	struct identity is;
+
+	return lower_identify(fd, "", &is, st);
+}
+
+static int set_size(fuse_req_t req, node_id id, off_t size, bool kill_set_ids, struct stat *now)
 {
 	AUTO_FILE f = NULL;
 	int r = files_get(id, true, &f);
@@ -57,7 +64,7 @@ static int set_size(fuse_req_t req, node_id id, off_t size, bool kill_set_ids)
 		r = clear_set_ids(req, f->fd);
 	if (r < 0)
 		return r;
-	return ftruncate(f->fd, size) ? -errno : 0;
+	return ftruncate(f->fd, size) ? -errno : stat_open(f->fd, now);
 }
 
 static int set_mode(int fd, bool opened, mode_t mode)
@@ -99,14 +106,15 @@ static int set_each(node_id id, int fd, bool opened, const struct stat *st, int 
 }
 
 /* What has just been written is open still, and need not be opened once more; but its name is to lead to it. */
-static int set_others(node_id id, const struct stat *st, int set)
+static int set_others(node_id id, const struct stat *st, int set, struct stat *now)
 {
 	AUTO_FILE f = files_at_hand(id);
 	AUTO_FD fd = f ? -1 : node_open(id, O_PATH);
-	struct stat now;
-	int r = f ? node_stat(id, &now) : fd;
+	int r = f ? node_stat(id, now) : fd;
 
-	return r < 0 ? r : set_each(id, f ? f->fd : fd, f, st, set);
+	if (r >= 0)
+		r = set_each(id, f ? f->fd : fd, f, st, set);
+	return r < 0 ? r : stat_open(f ? f->fd : fd, now);
 }
 
 static struct observe_op observe_set(fuse_req_t req, fuse_ino_t id, const struct stat *st, int set)
@@ -137,13 +145,11 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int set, struct 
 		return;
 	}
 	if (set & FUSE_SET_ATTR_SIZE)
-		r = set_size(req, id, st->st_size, kill);
-	if (r == 0 && set & ~FUSE_SET_ATTR_SIZE)
-		r = set_others(id, st, set);
+		r = set_size(req, id, st->st_size, kill, &now);
+	if (r == 0 && set != FUSE_SET_ATTR_SIZE)
+		r = set_others(id, st, set, &now);
 	die_at(DIE_CALL);
 	observe_after(&op, r);
-	if (r == 0)
-		r = node_stat(id, &now);
 	if (r < 0)
 		reply_error(req, r);
 	else
