@@ -19,7 +19,7 @@ import time
 from common import BUILD, Place, Table, emit, until
 from tests.lib.job import unable_job
 
-SOURCES, MODULES, LIBRARIES, REQUESTS = 300, 2000, 60, 5000
+SOURCES, MODULES, LIBRARIES, CRATES, REQUESTS = 300, 2000, 60, 40, 5000
 ROUNDS_LEAST, ROUNDS_MOST, ROW_SECONDS = 3, 9, 14  # so that it takes three minutes in all
 # writes down how long the command takes: TIME DIRECTORY COMMAND...
 CLOCK = "import os, subprocess, sys, time; os.chdir(sys.argv[2]); t = time.perf_counter(); "
@@ -71,6 +71,19 @@ def make_go(top):
     (top / "main.go").write_text(f"package main\n\nimport (\n{imports})\n\nfunc main() {{\n\tn := 0\n{calls}\tprintln(n)\n}}\n")
 
 
+def make_rust(top):
+    """A workspace whose one program needs all of its libraries."""
+    for i in range(CRATES):
+        (top / f"p{i}" / "src").mkdir(parents=True)
+        (top / f"p{i}" / "Cargo.toml").write_text(f'[package]\nname = "p{i}"\nversion = "0.1.0"\nedition = "2021"\n')
+        (top / f"p{i}" / "src" / "lib.rs").write_text(f"pub fn f() -> u32 {{ {i} }}\n")
+    (top / "src").mkdir()
+    needs = "".join(f'p{i} = {{ path = "p{i}" }}\n' for i in range(CRATES))
+    (top / "Cargo.toml").write_text(f'[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\n{needs}[workspace]\n')
+    (top / "src" / "main.rs").write_text("fn main() { println!(\"{}\", " + " + ".join(f"p{i}::f()" for i in range(CRATES)) + ") }\n")
+    subprocess.run(["cargo", "generate-lockfile", "--offline"], cwd=top, check=True, stderr=subprocess.DEVNULL)
+
+
 def make_old(top):
     """What is written in the second in which git writes its index is read by each git status, three requests for one."""
     then = time.time() - 3600
@@ -85,6 +98,8 @@ class Tree:
         make_c(top / "c")
         make_node(top / "node")
         make_go(top / "go")
+        if shutil.which("cargo"):
+            make_rust(top / "rust")
         (top / "page").write_text("page" * 100)
         make_old(top)
         git = ["git", "-C", str(top), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
@@ -98,6 +113,11 @@ class Tree:
         yield "make, nothing to do", "c", ["make", objects]
         if shutil.which("go"):
             yield "go build, 60 packages, nothing to do", "go", ["go", "build", "-o", "/dev/null", "."]
+        if shutil.which("cargo"):
+            target = f"{self.objects}/rust"
+            build = ["env", f"CARGO_TARGET_DIR={target}", "cargo", "build", "--quiet", "--offline"]
+            yield "cargo build, 40 crates, all anew", "rust", ["sh", "-c", 'rm -rf "$0"; "$@"', target, *build]
+            yield "cargo build, 40 crates, nothing to do", "rust", build
         if shutil.which("node"):
             yield "node, 2,000 requires", "node", ["node", "main.js"]
         yield "git status", ".", ["git", "--no-optional-locks", "status", "--short"]
