@@ -191,8 +191,11 @@ void look_around(struct look *l, struct rule_batch *b, const struct mark *marks,
 
 	*l = (struct look){ .tool_count = 0 };
 	for (size_t i = 0; i < b->count; i++) {
-		b->marks[i].open = trace_of(marks[i].index, marks[i].first_ns).writing;
-		l->closing |= b->marks[i].open;
+		struct trace t = trace_of(marks[i].index, marks[i].first_ns);
+
+		b->marks[i].open = t.writing;
+		b->marks[i].begun = t.rounds && !t.next_offset && !t.writing;
+		l->closing |= t.writing;
 	}
 	for (size_t i = 0; i < n; i++)
 		look_at_process(l, b, &processes[i], dev, &open);

@@ -7,6 +7,8 @@
  * steps), which takes so long to start and to read its index.
  */
 #define GIT_QUIET_NS 40000000LL
+/* Between emptying a file and filling it a save takes no time but what a busy machine makes it wait. */
+#define BEGUN_NS 50000000LL
 
 struct overall { /* of the marks that may hold up the batch */
 	size_t count;
@@ -123,6 +125,14 @@ static enum verdict decide_alone(const struct rule_batch *b, const struct rule_m
 	return !m->open && quiet_ns >= b->quiet_ns ? VERDICT_PUBLISH : VERDICT_WAIT;
 }
 
+/* Somebody waits for it, and for nobody who has it open. */
+static enum verdict decide_hurried(const struct rule_batch *b, const struct rule_mark *m)
+{
+	if (m->open && m->begun && !b->capped && b->now_ns - m->last_ns < BEGUN_NS)
+		return VERDICT_WAIT;
+	return m->open ? VERDICT_PUBLISH_OPEN : VERDICT_PUBLISH;
+}
+
 static bool any_open(const struct rule_batch *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
@@ -144,7 +154,7 @@ size_t rules_decide(struct rule_batch *b)
 
 		m->verdict = VERDICT_WAIT;
 		if (m->hurried && !m->in_flight)
-			m->verdict = m->open ? VERDICT_PUBLISH_OPEN : VERDICT_PUBLISH;
+			m->verdict = decide_hurried(b, m);
 		else if (m->left_over || b->capped)
 			m->verdict = decide_alone(b, m);
 		else if (over && !m->in_flight)

@@ -16,6 +16,7 @@ struct rule_mark {
 	bool hurried;	/* somebody waits for it */
 	bool left_over; /* it had not settled when a batch had to end: it holds up nobody any more */
 	bool open;	/* a process that wrote in the batch has it open for writing */
+	bool begun;	/* its content was begun anew in the mount, and nothing has been written yet */
 	enum verdict verdict; /* out */
 };
 

@@ -166,6 +166,34 @@ static void test_quiet_of_git(void **unused)
 	assert_int_equal(rules_decide(&b), 1);
 }
 
+static void test_hurried_in_the_middle_of_a_save(void **unused)
+{
+	const struct {
+		int first_ago, last_ago;
+		bool open, begun;
+		enum verdict verdict;
+	} rows[] = {
+		{ 100, 1, true, true, VERDICT_WAIT },
+		{ 100, 49, true, true, VERDICT_WAIT },
+		{ 100, 50, true, true, VERDICT_PUBLISH_OPEN },
+		{ CAP, 1, true, true, VERDICT_PUBLISH_OPEN },
+		{ 100, 1, true, false, VERDICT_PUBLISH_OPEN },
+		{ 100, 1, false, true, VERDICT_PUBLISH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct rule_mark m = mark(rows[i].first_ago, rows[i].last_ago);
+		struct rule_batch b = batch(&m, 1);
+
+		m.hurried = true;
+		m.open = rows[i].open;
+		m.begun = rows[i].begun;
+		assert_true(rules_worth_a_look(&b));
+		rules_decide(&b);
+		assert_int_equal(m.verdict, rows[i].verdict);
+	}
+}
+
 static void test_hurried(void **unused)
 {
 	struct rule_mark m[] = { mark(10, 0), mark(10, 0), mark(9, 0), mark(8, 0) };
@@ -224,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_open_is_asked_where_it_decides),
 		cmocka_unit_test(test_quiet_of_git),
 		cmocka_unit_test(test_hurried),
+		cmocka_unit_test(test_hurried_in_the_middle_of_a_save),
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_nothing),
 	};
