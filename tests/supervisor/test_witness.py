@@ -243,4 +243,5 @@ def test_paths_once_nothing_of_it_is_left(job, mount):
     j.control.send(b"g")
     j.until("empty")
     j.process.wait(20)
-    assert j.opened() == [str(m.path / "one")]
+    (path,) = j.opened()
+    assert path.endswith(str(m.path / "one"))  # in a chroot the kernel tells what is above it, too
