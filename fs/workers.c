@@ -11,8 +11,10 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define FAILURES_MOST 3 /* workers that ended since one last began or ended to serve */
+#define REST_NS 500000
 #define END_MS 3000 /* from a child's last word to its end, when it hangs on nothing */
 
 static const struct worker none = NO_WORKER;
@@ -76,19 +78,31 @@ pid_t workers_active_pid(void)
 	return active.pid;
 }
 
+/* Files are removed one upon the other, with two messages for each, and nobody waits for those to be heard: many at once. */
+static void rest(void)
+{
+	const struct timespec t = { .tv_nsec = REST_NS };
+
+	nanosleep(&t, NULL);
+}
+
 bool workers_hear(void (*said)(enum control_message m))
 {
 	struct control_packet p;
+	bool keeps = false;
 	int fd, r;
 
 	while ((r = control_receive(active.control, &p, &fd, 1)) == 1) {
 		switch (p.message) {
 		case CONTROL_KEEP_VICTIM:
+			keeps = true;
+			/* fall through */
 		case CONTROL_KEEP_FILE:
 			if (fd >= 0)
 				kept_add(p.message, p.id, fd);
 			break;
 		case CONTROL_DROP_VICTIM:
+			keeps = true;
 			kept_remove(CONTROL_KEEP_VICTIM, p.id);
 			break;
 		case CONTROL_DROP_FILE:
@@ -110,6 +124,8 @@ bool workers_hear(void (*said)(enum control_message m))
 			break;
 		}
 	}
+	if (r == -EAGAIN && keeps)
+		rest();
 	/* without memory it is to be heard later: its end is told by 0 alone */
 	return r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS;
 }
