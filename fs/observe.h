@@ -31,6 +31,7 @@ struct observe_op {
 	bool append;	/* the write only adds behind the end */
 	bool truncates; /* CREATE with O_TRUNC */
 	mode_t mode;
+	const struct stat *found; /* what dir and name have just been found to lead to; NULL: not looked at yet */
 	pid_t tid; /* of the caller, as the kernel gave it; 0 for writeback and other namespaces */
 
 	/* private: */

@@ -118,7 +118,12 @@ static int add_named(struct observed *o, node_id dir, const char *name, unsigned
 static int collect_named(struct observed *o, const struct observe_op *op)
 {
 	bool made = op->kind == OBSERVE_CREATE;
-	int r = look(op->dir, op->name, &o->name);
+	int r = 0;
+
+	if (op->found)
+		o->name = (struct named){ .exists = true, .st = *op->found };
+	else
+		r = look(op->dir, op->name, &o->name);
 
 	if (r < 0)
 		return r;

@@ -63,13 +63,13 @@ static void victim_set(node_id id, int fd)
 }
 
 /*
- * Before the system call: afterwards it is gone. *held is the node, or 0 when there was no need.
+ * Before the system call: afterwards it is gone. *held is the node, or 0 when there was no need; else *st is what the
+ * name leads to.
  * -ENFILE: so many removed files are still open that no descriptor is left for one more.
  */
-static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known, node_id *held)
+static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known, node_id *held, struct stat *st)
 {
 	struct identity want, is;
-	struct stat st;
 	bool hold = false;
 	bool only_name = false;
 	bool room = true;
@@ -87,9 +87,10 @@ static int victim_hold(node_id dir, int dirfd, const char *name, node_id *known,
 	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	r = lower_identify(fd, "", &is, &st);
-	if (r < 0 || !identity_equal(&is, &want) || (!only_name && (st.st_nlink > 1 || !room)))
+	r = lower_identify(fd, "", &is, st);
+	if (r < 0 || !identity_equal(&is, &want) || (!only_name && (st->st_nlink > 1 || !room)))
 		return r;
+	st->st_ino = is.ino; /* the lower's own, not as it is shown */
 	keep_send(KEEP_VICTIM, *known, fd); /* first; then it is noted as kept */
 	victim_set(*known, take_fd(&fd));
 	*held = *known;
@@ -165,6 +166,7 @@ static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char 
 	struct observe_op op = observe_of(req, OBSERVE_REMOVE);
 	struct intent *intent;
 	struct dirfd *d;
+	struct stat st;
 	node_id held = 0;
 	int r = dirs_get(dir, &d);
 
@@ -175,7 +177,8 @@ static int remove_name(fuse_req_t req, uint32_t opcode, node_id dir, const char 
 	if (intent_found())
 		op.node = intent_found()->node; /* held already; the table may have dropped the name */
 	else
-		r = victim_hold(dir, d->fd, name, &op.node, &held);
+		r = victim_hold(dir, d->fd, name, &op.node, &held, &st);
+	op.found = held ? &st : NULL;
 	pin(op.node, 1);
 	if (r == 0) {
 		r = observe_before(&op);
@@ -295,6 +298,7 @@ static int rename_between(struct observe_op *op, int from, int to)
 static int find_both(struct observe_op *op, int to, node_id *held)
 {
 	const struct intent *found = intent_found();
+	struct stat st;
 
 	*held = 0;
 	if (found) { /* by now the table may say otherwise */
@@ -304,7 +308,7 @@ static int find_both(struct observe_op *op, int to, node_id *held)
 	}
 	op->node = node_child(op->dir, op->name);
 	if (!(op->rename_flags & RENAME_EXCHANGE))
-		return victim_hold(op->new_dir, to, op->new_name, &op->new_node, held);
+		return victim_hold(op->new_dir, to, op->new_name, &op->new_node, held, &st);
 	op->new_node = node_child(op->new_dir, op->new_name);
 	return 0;
 }
