@@ -31,6 +31,12 @@ static void old(node_id id)
 		notify_attributes_old(id);
 }
 
+/* Of what unlink removes the kernel sees to that by itself. */
+static bool kernel_tells_answers_apart(const struct observe_op *op)
+{
+	return op->kind == OBSERVE_REMOVE && op->found && !S_ISDIR(op->found->st_mode);
+}
+
 void believe_changed(const struct observe_op *op)
 {
 	if (!shared->config.long_cache && !ops_options.sole_writer)
@@ -38,7 +44,8 @@ void believe_changed(const struct observe_op *op)
 	old(op->dir);
 	if (op->new_dir != op->dir)
 		old(op->new_dir);
-	old(op->node);
+	if (!kernel_tells_answers_apart(op))
+		old(op->node);
 	if (op->new_node != op->node)
 		old(op->new_node);
 }
