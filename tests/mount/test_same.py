@@ -23,6 +23,7 @@ KNOWN = {
     "extents": ("ENOTSUP", "the kernel's FUSE has no FIEMAP"),
     "immutable_while_open": (["EPERM", "EPERM", "content", 1, "X"], "as on ext4: the daemon's own descriptor is let go of"),
     "opened_for_writing_in_vain": ([True, None, None, None, None], "the kernel asks nobody whether a file may be opened"),
+    "type_of_the_file_system": ([0x65735546, False], "the kernel's FUSE answers for every file system"),
     "most_links": (127, "what the C library says of any type that it does not know"),
     "access_times_of_what_is_in_memory": ([False, False, True], "the kernel reads from its memory without asking"),
     "flags_in_statx": ([0, 0], "the kernel's FUSE passes no attributes on"),

@@ -62,6 +62,14 @@ def file_system(d):
 
 
 @case
+def type_of_the_file_system(d):
+    """Its magic number, by which programs decide whether it is one of the network, and whether it has an id."""
+    answer = (ctypes.c_long * 32)()
+    assert libc.statfs(os.fsencode(d), answer) == 0
+    return [answer[0], answer[7] != 0]
+
+
+@case
 def most_links(d):
     """The C library knows it by the file system's type."""
     return os.pathconf(d, "PC_LINK_MAX")
